@@ -1,0 +1,1 @@
+"""Where the audio comes from: the user's folder, the synthesised demo, or GTZAN."""

@@ -1,0 +1,223 @@
+"""Find the audio files of a corpus: a root folder that holds one folder per genre.
+
+Nothing here opens a file; whether a file really is audio shows when it is decoded. The unit of
+work is the shard: one genre, or a stable share of its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LIBSNDFILE_EXTENSIONS = frozenset(
+    ".aif .aifc .aiff .au .bwf .caf .flac .mp1 .mp2 .mp3 .oga .ogg .opus .rf64 .snd .sph .voc "
+    ".w64 .wav .wave".split()  # noqa: SIM905
+)
+"""What libsndfile reads."""
+
+FFMPEG_EXTENSIONS = frozenset(
+    ".3gp .aac .ac3 .adts .amr .ape .asf .dff .dsf .dts .eac3 .m4a .m4b .mka .mp4 .mpc .ra .shn "
+    ".spx .tak .tta .webm .wma .wv".split()  # noqa: SIM905
+)
+"""What needs ffmpeg."""
+
+AUDIO_EXTENSIONS = LIBSNDFILE_EXTENSIONS | FFMPEG_EXTENSIONS
+"""A file with another extension (in any case) is no audio and is ignored."""
+
+
+class CorpusError(ValueError):
+    """The corpus folder can't be used; the message says what was expected and what to do."""
+
+
+@dataclass(frozen=True)
+class TrackFile:
+    """One audio file.
+
+    Parameters
+    ----------
+    track_id
+        Path relative to the root, POSIX, with extension.
+    genre
+        Name of the folder in the root.
+    path
+        Where the file lies.
+    """
+
+    track_id: str
+    genre: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A genre, or the share `bucket` of the `of` shares of its files."""
+
+    name: str
+    genre: str
+    bucket: int
+    of: int
+
+    def holds(self, track_id: str) -> bool:
+        """Tell whether a file of this genre belongs to this shard."""
+        # Not hash(): Python's differs from process to process.
+        number = int.from_bytes(hashlib.sha256(track_id.encode()).digest()[:8], "big")
+        return number % self.of == self.bucket
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The files of a shard, sorted.
+
+    Parameters
+    ----------
+    files
+        Audio files, by track_id.
+    ignored
+        Paths, relative to the root, of all other files: hidden, no audio by their extension, or
+        with a name that is no text.
+    """
+
+    files: tuple[TrackFile, ...]
+    ignored: tuple[str, ...]
+
+
+def find_genres(root: Path) -> tuple[str, ...]:
+    """Return the names of the genre folders in `root`, sorted by code point.
+
+    Folders that begin with a dot are skipped. A genre folder may be a symbolic link, and may be
+    empty.
+
+    Raises
+    ------
+    CorpusError
+        `root` is missing, is no folder, or holds no genre folders.
+    """
+    if not root.exists():
+        raise CorpusError(f"{root}: there is no such folder. {_expected(root)}")
+    if not root.is_dir():
+        raise CorpusError(f"{root}: is a file, not a folder. {_expected(root)}")
+    names = [entry.name for entry in _list(root) if entry.is_dir() and not _is_hidden(entry.name)]
+    for name in names:
+        if not _is_text(name):
+            raise CorpusError(
+                f"{root}: the name of the genre folder {_printable(name)!r} is not valid UTF-8. "
+                "Rename it and run again."
+            )
+    if not names:
+        loose = sum(Path(name).suffix.lower() in AUDIO_EXTENSIONS for name in loose_files(root))
+        found = (
+            f"{loose} audio {'file lies' if loose == 1 else 'files lie'} directly in it, but "
+            "there are no genre folders; move each into the folder of its genre."
+            if loose
+            else "holds no genre folders."
+        )
+        raise CorpusError(f"{root}: {found} {_expected(root)}")
+    return tuple(sorted(names))
+
+
+def loose_files(root: Path) -> tuple[str, ...]:
+    """Return the names of the files directly in `root`, which belong to no genre, sorted."""
+    return tuple(sorted(_printable(entry.name) for entry in _list(root) if not entry.is_dir()))
+
+
+def list_shards(genres: Sequence[str], shards_per_genre: int) -> dict[str, Shard]:
+    """Divide every genre into `shards_per_genre` shards, keyed by their names.
+
+    A shard is named like its genre if it is the only one, else ``<genre>-<bucket>``.
+    """
+    shards = [
+        Shard(genre if shards_per_genre == 1 else f"{genre}-{bucket}", genre, bucket, of)
+        for of in [shards_per_genre]
+        for genre in genres
+        for bucket in range(of)
+    ]
+    return {shard.name: shard for shard in shards}
+
+
+def scan_shard(root: Path, shard: Shard) -> Scan:
+    """List the files of a shard, recursively below its genre folder.
+
+    Symbolic links are followed. A link that leads nowhere is listed like any other file, so that
+    it is set aside with a reason instead of disappearing.
+
+    Raises
+    ------
+    CorpusError
+        The genre folder, or a folder in it, can't be listed.
+    """
+    files, ignored = [], []
+    for entry, hidden in _walk(root / shard.genre):
+        path = Path(entry.path)
+        track_id = path.relative_to(root).as_posix()
+        if not shard.holds(_printable(track_id)):
+            continue
+        if not hidden and _is_text(track_id) and _may_be_audio(entry):
+            files.append(TrackFile(track_id, shard.genre, path))
+        else:
+            ignored.append(_printable(track_id))
+    return Scan(tuple(sorted(files, key=lambda file: file.track_id)), tuple(sorted(ignored)))
+
+
+def _walk(
+    folder: Path, hidden: bool = False, above: tuple[str, ...] = ()
+) -> Iterator[tuple[os.DirEntry[str], bool]]:
+    """Yield every file below `folder`, and whether it or a folder above it is hidden."""
+    here = os.path.realpath(folder)
+    if here in above:  # a symbolic link back to a folder that is being listed
+        return
+    for entry in _list(folder):
+        covered = hidden or _is_hidden(entry.name)
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), covered, (*above, here))
+        else:
+            yield entry, covered
+
+
+def _list(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise CorpusError(
+            f"{_printable(str(folder))}: the folder can't be listed ({error.strerror}). "
+            "Check that it exists and that you may read it."
+        ) from None
+
+
+def _may_be_audio(entry: os.DirEntry[str]) -> bool:
+    """Tell by the extension; pipes, sockets and devices, which block a reader, never are."""
+    if Path(entry.name).suffix.lower() not in AUDIO_EXTENSIONS:
+        return False
+    try:
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a file name, which the system hands over as bytes, is valid UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _printable(name: str) -> str:
+    """Replace what isn't valid UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def _expected(root: Path) -> str:
+    return (
+        f"Expected {root}/<genre>/<audio files>: run `make gtzan` to fetch GTZAN into data/genres, "
+        "or set corpus.root in params.yaml to your own folder of genre folders."
+    )
