@@ -83,8 +83,10 @@ def test_audio_is_found_at_any_depth_and_sorted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "extension",
-    ["wav", "au", "flac", "ogg", "oga", "opus", "mp3", "aiff", "aif", "w64", "caf"]
-    + ["m4a", "aac", "mp4", "wma", "webm", "mka", "ape", "wv", "ac3"],
+    [
+        *("wav", "au", "flac", "ogg", "oga", "opus", "mp3", "aiff", "aif", "w64", "caf"),
+        *("m4a", "aac", "mp4", "wma", "webm", "mka", "ape", "wv", "ac3"),
+    ],
 )
 def test_audio_is_known_by_its_extension(tmp_path: Path, extension: str) -> None:
     make(tmp_path, f"rock/a.{extension}", f"rock/b.{extension.upper()}")

@@ -13,15 +13,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-LIBSNDFILE_EXTENSIONS = frozenset(
-    ".aif .aifc .aiff .au .bwf .caf .flac .mp1 .mp2 .mp3 .oga .ogg .opus .rf64 .snd .sph .voc "
-    ".w64 .wav .wave".split()  # noqa: SIM905
+
+def _extensions(words: str) -> frozenset[str]:
+    return frozenset(f".{word}" for word in words.split())
+
+
+LIBSNDFILE_EXTENSIONS = _extensions(
+    "aif aifc aiff au bwf caf flac mp1 mp2 mp3 oga ogg opus rf64 snd sph voc w64 wav wave"
 )
 """What libsndfile reads."""
 
-FFMPEG_EXTENSIONS = frozenset(
-    ".3gp .aac .ac3 .adts .amr .ape .asf .dff .dsf .dts .eac3 .m4a .m4b .mka .mp4 .mpc .ra .shn "
-    ".spx .tak .tta .webm .wma .wv".split()  # noqa: SIM905
+FFMPEG_EXTENSIONS = _extensions(
+    "3gp aac ac3 adts amr ape asf dff dsf dts eac3 m4a m4b mka mp4 mpc ra shn spx tak tta webm "
+    "wma wv"
 )
 """What needs ffmpeg."""
 
