@@ -1,0 +1,120 @@
+"""Fingerprint the audio files of a shard, so that a step reruns when their content changes.
+
+Modification times say too much (a fresh clone, a copy) and too little (``cp -p``, archives).
+Content is what counts, but reading a whole corpus at every start would be slow: the hash of a
+file is kept in a cache, and trusted for as long as the file's size and times are what they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from genreflow.corpus.scan import Shard, TrackFile, scan_shard
+
+_SETTLED_NS = 2_000_000_000
+# Times can be as coarse as 2 s (FAT): a file that changed more recently might change again
+# without a trace, so its hash isn't kept.
+
+_Entry = tuple[list[int], str]
+
+
+def shard_digest(root: Path, shard: Shard, cache: Path) -> str:
+    """Return the SHA-256 over the (track_id, SHA-256 of the file) pairs of a shard.
+
+    Parameters
+    ----------
+    root, shard
+        As for :func:`~genreflow.corpus.scan.scan_shard`.
+    cache
+        Folder for the hashes of single files; made when missing. It is safe to delete, to share
+        between processes, to lose to a crash, and not to be writable.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits. A file that can't be read counts by its name, so that one bad file
+        stops nothing.
+
+    Raises
+    ------
+    CorpusError
+        The genre folder can't be listed.
+    """
+    return _combine(_file_digests(root, shard, cache))
+
+
+def corpus_digest(root: Path, shards: Iterable[Shard], cache: Path) -> str:
+    """Return the same over all of `shards`, however the corpus is divided into them."""
+    digests: dict[str, str] = {}
+    for shard in shards:
+        digests.update(_file_digests(root, shard, cache))
+    return _combine(digests)
+
+
+def _combine(digests: Mapping[str, str]) -> str:
+    lines = (f"{digests[track_id]} {track_id}\0" for track_id in sorted(digests))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _file_digests(root: Path, shard: Shard, cache: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a shard, by track_id."""
+    place = hashlib.sha256(f"{root.resolve()}\0{shard.name}".encode(errors="surrogateescape"))
+    cached = cache / f"{place.hexdigest()[:32]}.json"
+    known = _read(cached)
+    settled = time.time_ns() - _SETTLED_NS
+    digests: dict[str, str] = {}
+    keep: dict[str, _Entry] = {}
+    for file in scan_shard(root, shard).files:
+        entry = _entry(file, known.get(file.track_id))
+        digests[file.track_id] = "unreadable" if entry is None else entry[1]
+        if entry is not None and max(entry[0][1:]) < settled:
+            keep[file.track_id] = entry
+    if keep != known:
+        _write(keep, cached)
+    return digests
+
+
+def _entry(file: TrackFile, known: _Entry | None) -> _Entry | None:
+    """Return the signature and the hash of a file, or None when it can't be read."""
+    try:
+        status = file.path.stat()
+        signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        if known is not None and known[0] == signature:
+            return known
+        with file.path.open("rb") as stream:
+            return signature, hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _read(path: Path) -> dict[str, _Entry]:
+    """Read a cache file; one that is missing or damaged is empty."""
+    try:
+        entries = json.loads(path.read_bytes())
+        return {
+            str(track_id): ([int(size), int(mtime), int(ctime)], str(digest))
+            for track_id, [[size, mtime, ctime], digest] in entries.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write(entries: Mapping[str, _Entry], path: Path) -> None:
+    """Replace a cache file in one step; the hashes are right even where they can't be kept."""
+    # Not artifacts.atomic: digests are computed at every start, which Arrow and pandas would slow.
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(entries, stream)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
