@@ -1,0 +1,48 @@
+"""Learning curves of the models that train in rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+_MEASURES = ["loss", "accuracy", "val_loss", "val_accuracy"]
+
+
+def read_histories(histories: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
+    """Join the ``history.csv`` files of all models and folds.
+
+    Returns
+    -------
+    DataFrame
+        model, fold, epoch (from 1), loss, accuracy, val_loss, val_accuracy, best: whether the
+        epoch has the lowest validation loss of its training, which is the one that is kept.
+    """
+    parts = []
+    for model, paths in histories.items():
+        for path in sorted(paths):
+            history = pd.read_csv(path)
+            if history.empty:
+                continue
+            history = history.reindex(columns=["epoch", *_MEASURES])
+            history["epoch"] += 1 - history["epoch"].min()
+            history.insert(0, "fold", path.parent.name)
+            history.insert(0, "model", model)
+            history["best"] = history.index == history["val_loss"].idxmin()
+            parts.append(history)
+    if not parts:
+        return pd.DataFrame(columns=["model", "fold", "epoch", *_MEASURES, "best"])
+    return pd.concat(parts, ignore_index=True)
+
+
+def mean_validation_accuracy(curves: pd.DataFrame) -> pd.DataFrame:
+    """Average validation accuracy over folds: epoch, then one column per model.
+
+    Epochs that not every fold reached are left out: their mean would jump where a fold stops.
+    """
+    folds = curves.groupby("model")["fold"].nunique()
+    means = curves.groupby(["model", "epoch"])["val_accuracy"].agg(["mean", "size"]).reset_index()
+    complete = means[means["size"] == means["model"].map(folds)]
+    wide = complete.pivot_table(index="epoch", columns="model", values="mean")
+    return wide.rename_axis(columns=None).reset_index()

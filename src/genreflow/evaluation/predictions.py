@@ -1,0 +1,132 @@
+"""The predictions of one model, over all of its folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from genreflow import artifacts, lineage
+from genreflow.params import Params
+
+WHOLE_TRACK = -1
+"""The window number in predictions of models that see a track as a whole."""
+
+Codes = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+_KEYS = ["fold", "track_id", "window", "genre", "role"]
+
+
+class PredictionsError(ValueError):
+    """A predictions file holds something that can't be evaluated; the message names it."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows of probabilities, one per track or window.
+
+    Parameters
+    ----------
+    keys
+        Columns fold, track_id, window, genre (the true one) and role; a plain index.
+    probabilities
+        Shape (rows, genres); every row sums to one.
+    genres
+        The names of the probability columns.
+    """
+
+    keys: pd.DataFrame
+    probabilities: Floats
+    genres: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def actual(self) -> Codes:
+        """The true genres as positions in `genres`."""
+        return np.asarray(
+            pd.Index(self.genres).get_indexer(pd.Index(self.keys["genre"])), dtype=np.intp
+        )
+
+    @property
+    def predicted(self) -> Codes:
+        """The most probable genres; ties go to the first in the order of `genres`."""
+        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.intp)
+
+    @property
+    def index(self) -> pd.MultiIndex:
+        """What identifies a row: fold, track_id, window."""
+        return pd.MultiIndex.from_frame(self.keys[["fold", "track_id", "window"]])
+
+    @property
+    def per_window(self) -> bool:
+        """Whether rows are windows rather than whole tracks."""
+        return bool((self.keys["window"] != WHOLE_TRACK).any())
+
+    def select(self, rows: npt.NDArray[np.bool_] | Codes) -> Predictions:
+        """Keep the rows of a mask, or the rows at these positions in this order."""
+        return Predictions(
+            self.keys[rows].reset_index(drop=True)
+            if rows.dtype == np.bool_
+            else self.keys.iloc[rows].reset_index(drop=True),
+            self.probabilities[rows],
+            self.genres,
+        )
+
+    def of_role(self, role: str) -> Predictions:
+        """Keep the rows of one role, ``"valid"`` or ``"test"``."""
+        return self.select((self.keys["role"] == role).to_numpy())
+
+
+def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predictions:
+    """Read and join the folds of `model`; a fold is named by the folder of its file.
+
+    Raises
+    ------
+    PredictionsError
+        Folds that know different genres, probabilities that don't sum to one, or an unknown
+        true genre.
+    genreflow.artifacts.StaleArtifactError
+        A file was made by other parameters.
+    """
+    stamp = lineage.stamp("predictions", params, model=model)
+    parts = [_read_fold(path, stamp) for path in sorted(paths)]
+    genres = parts[0].genres
+    for path, part in zip(sorted(paths), parts, strict=True):
+        if part.genres != genres:
+            raise PredictionsError(
+                f"{path}: knows the genres {list(part.genres)}, another fold of {model} knows "
+                f"{list(genres)}; delete the model's folder and rerun `snakemake`."
+            )
+    keys = pd.concat([part.keys for part in parts], ignore_index=True)
+    return Predictions(keys, np.concatenate([part.probabilities for part in parts]), genres)
+
+
+def _read_fold(path: Path, stamp: artifacts.Stamp) -> Predictions:
+    table = artifacts.read_table(path, stamp)
+    table["fold"] = path.parent.name
+    genres = tuple(column for column in table.columns if column not in _KEYS)
+    table = table.sort_values(["track_id", "window"], kind="stable", ignore_index=True)
+    probabilities = table[list(genres)].to_numpy(np.float64)
+    unknown = sorted(set(table["genre"]) - set(genres))
+    if unknown:
+        raise PredictionsError(
+            f"{path}: holds tracks of {unknown} but has no probability column for them; "
+            "delete it and rerun `snakemake`."
+        )
+    sums = probabilities.sum(axis=1)
+    wrong = np.flatnonzero(~(np.abs(sums - 1) < 1e-3))
+    if wrong.size:
+        row = int(wrong[0])
+        raise PredictionsError(
+            f"{path}: the probabilities of {table['track_id'][row]} (window "
+            f"{table['window'][row]}) sum to {sums[row]:.4g} instead of 1 "
+            f"({wrong.size} such rows); the model's training failed."
+        )
+    return Predictions(table[_KEYS], probabilities / sums[:, None], genres)

@@ -1,0 +1,208 @@
+"""The evaluation step: predictions in, tidy tables out, all of them the same on every rerun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genreflow import artifacts, lineage
+from genreflow.evaluation import agreement as agree
+from genreflow.evaluation.calibration import reliability
+from genreflow.evaluation.compare import Levels, Metrics, compare
+from genreflow.evaluation.ensemble import NAME as ENSEMBLE
+from genreflow.evaluation.ensemble import build_ensemble
+from genreflow.evaluation.leakage import audit_duplicates
+from genreflow.evaluation.learning import mean_validation_accuracy, read_histories
+from genreflow.evaluation.lengths import accuracy_by_length
+from genreflow.evaluation.metrics import confusion, per_fold, per_genre
+from genreflow.evaluation.predictions import Codes, Predictions, PredictionsError, read_predictions
+from genreflow.evaluation.vote import hard_vote, soft_vote
+from genreflow.params import Params
+
+
+def stamp(params: Params) -> artifacts.Stamp:
+    """Return the stamp of the pooled decisions."""
+    return artifacts.Stamp("evaluation", {"evaluation": lineage.section(params, "evaluation")})
+
+
+def evaluate(
+    params: Params,
+    predictions: Mapping[str, Sequence[Path]],
+    splits: Path,
+    tracks: Path,
+    histories: Mapping[str, Sequence[Path]],
+    out: Path,
+    report: Path,
+) -> None:
+    """Compare all models on their test tracks.
+
+    Parameters
+    ----------
+    params
+        All parameters; only ``evaluation`` shapes the numbers, the others identify the inputs.
+    predictions, histories
+        Files per model, one per fold; a fold is named by the folder of its file.
+    splits, tracks
+        The splits and the manifest of all tracks.
+    out
+        Folder for the full tables, ``results/evaluation``.
+    report
+        Folder for what DVC shows, ``results/report``: ``metrics.json`` and ``plots/``.
+
+    Raises
+    ------
+    PredictionsError
+        There are no predictions, or models know different genres.
+    """
+    split_table = artifacts.read_table(splits, lineage.stamp("splits", params))
+    manifest = artifacts.read_table(tracks, lineage.stamp("tracks", params))
+    loaded = {
+        model: read_predictions(params, model, paths)
+        for model, paths in predictions.items()
+        if paths
+    }
+    _check_genres(loaded)
+    levels: dict[str, Levels] = {}
+    hard: dict[str, Codes] = {}
+    for model, rows in loaded.items():
+        test = rows.of_role("test")
+        levels[model] = {"track": soft_vote(test)}
+        if test.per_window:
+            levels[model]["window"] = test
+            hard[model] = hard_vote(test)
+    ensemble = build_ensemble(
+        {model: soft_vote(rows.of_role("valid")) for model, rows in loaded.items()},
+        {model: of_model["track"] for model, of_model in levels.items()},
+    )
+    single = {model: of_model["track"] for model, of_model in levels.items()}
+    if ensemble is not None:
+        levels[ENSEMBLE] = {"track": ensemble.decisions}
+    metrics = compare(levels, hard, split_table, params.evaluation)
+    tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
+    curves = read_histories(histories)
+    artifacts.write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp(params))
+    artifacts.write_json(metrics, out / "metrics.json")
+    artifacts.write_json(audit_duplicates(manifest, split_table), out / "leakage.json")
+    tables = {
+        "per_genre": _by_level(levels, _per_genre),
+        "per_fold": _by_level(levels, _per_fold),
+        "confusion": _by_level(levels, _confusion),
+        "calibration": _by_level(
+            levels, lambda part: reliability(part, params.evaluation.calibration_bins)
+        ),
+        "agreement": agree.agreement(tracks_of),
+        "confused_pairs": agree.confused_pairs(single),
+        "hardest_tracks": agree.hardest_tracks(single),
+        "by_length": accuracy_by_length(
+            tracks_of, manifest.set_index("track_id")["seconds"].astype(float)
+        ),
+        "ensemble": ensemble.weights
+        if ensemble is not None
+        else pd.DataFrame(columns=["fold", "model", "weight"]),
+        "learning_curves": curves,
+    }
+    for name, table in tables.items():
+        write_csv(table, out / f"{name}.csv")
+    _write_report(metrics, tracks_of, curves, report)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table with ten significant digits, atomically."""
+    with artifacts.atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def _check_genres(loaded: Mapping[str, Predictions]) -> None:
+    if not loaded:
+        raise PredictionsError(
+            "there are no predictions to evaluate; train at least one model, for instance with "
+            "`snakemake results/models/xgb_mel/0/predictions.parquet`."
+        )
+    known = {model: rows.genres for model, rows in loaded.items()}
+    if len(set(known.values())) > 1:
+        raise PredictionsError(
+            "models know different genres and can't be compared: "
+            + "; ".join(f"{model}: {', '.join(genres)}" for model, genres in known.items())
+            + ". Rerun `snakemake` so that all of them see the same corpus."
+        )
+
+
+def _pooled(decisions: Mapping[str, Predictions], hard: Mapping[str, Codes]) -> pd.DataFrame:
+    """Return every model's decision on every test track, with its probabilities."""
+    parts = []
+    for model, part in decisions.items():
+        names = np.asarray(part.genres, dtype=object)
+        keys = part.keys[["track_id", "genre", "fold"]].assign(
+            predicted=names[part.predicted],
+            predicted_hard=names[hard.get(model, part.predicted)],
+        )
+        keys.insert(0, "model", model)
+        shares = pd.DataFrame(part.probabilities.astype(np.float32), columns=list(part.genres))
+        parts.append(pd.concat([keys, shares], axis=1))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _by_level(
+    levels: Mapping[str, Levels], describe: Callable[[Predictions], pd.DataFrame]
+) -> pd.DataFrame:
+    """Stack one table per model and level, with columns model and level in front."""
+    parts = []
+    for model, of_model in levels.items():
+        for level, decisions in of_model.items():
+            part = describe(decisions)
+            part.insert(0, "level", level)
+            part.insert(0, "model", model)
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _per_genre(part: Predictions) -> pd.DataFrame:
+    return per_genre(part.actual, part.predicted, part.genres)
+
+
+def _per_fold(part: Predictions) -> pd.DataFrame:
+    return per_fold(part.keys["fold"], part.actual, part.predicted)
+
+
+def _confusion(part: Predictions) -> pd.DataFrame:
+    counts = confusion(part.actual, part.predicted, len(part.genres))
+    return pd.DataFrame(
+        {
+            "actual": np.repeat(part.genres, len(part.genres)),
+            "predicted": np.tile(part.genres, len(part.genres)),
+            "count": counts.ravel(),
+        }
+    )
+
+
+def _write_report(
+    metrics: Metrics,
+    decisions: Mapping[str, Predictions],
+    curves: pd.DataFrame,
+    report: Path,
+) -> None:
+    """Write what ``dvc metrics`` and ``dvc plots`` show."""
+    artifacts.write_json(metrics, report / "metrics.json")
+    plots = report / "plots"
+    for model, part in decisions.items():
+        names = np.asarray(part.genres, dtype=object)
+        table = pd.DataFrame({"actual": part.keys["genre"], "predicted": names[part.predicted]})
+        write_csv(table, plots / f"confusion_{model}.csv")
+    write_csv(
+        pd.DataFrame(
+            [
+                {
+                    "model": model,
+                    "accuracy": of["track"]["accuracy"],
+                    "f1_macro": of["track"]["f1_macro"],
+                }
+                for model, of in metrics.items()
+            ]
+        ).sort_values(["accuracy", "model"], ascending=[False, True]),
+        plots / "leaderboard.csv",
+    )
+    write_csv(mean_validation_accuracy(curves), plots / "validation_accuracy.csv")
+    write_csv(curves.drop(columns="best"), plots / "learning_curves.csv")

@@ -1,0 +1,232 @@
+"""Invented results of a whole run, so that evaluation and report are tested without training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genreflow import artifacts, lineage
+from genreflow.evaluation.predictions import WHOLE_TRACK
+from genreflow.params import Params
+
+GENRES = (
+    "blues",
+    "classical",
+    "country",
+    "disco",
+    "hiphop",
+    "jazz",
+    "metal",
+    "pop",
+    "reggae",
+    "rock",
+)
+SKILL = {
+    "svm_mel": 0.9,
+    "xgb_mel": 1.3,
+    "svm_handcrafted": 2.0,
+    "xgb_handcrafted": 1.8,
+    "cnn": 2.2,
+    "lstm": 1.4,
+    "resnet50": 1.6,
+}
+IN_ROUNDS = ("xgb_mel", "cnn", "lstm", "resnet50")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where the files of an invented run lie."""
+
+    params: Params
+    results: Path
+    predictions: dict[str, list[Path]]
+    histories: dict[str, list[Path]]
+
+    @property
+    def splits(self) -> Path:
+        return self.results / "splits.parquet"
+
+    @property
+    def tracks(self) -> Path:
+        return self.results / "tracks.parquet"
+
+    @property
+    def evaluation(self) -> Path:
+        return self.results / "evaluation"
+
+    @property
+    def report(self) -> Path:
+        return self.results / "report"
+
+
+def make_run(
+    results: Path,
+    *,
+    models: tuple[str, ...] = tuple(SKILL),
+    n_folds: int = 5,
+    tracks_per_genre: int = 10,
+    windows: int = 6,
+    genres: tuple[str, ...] = GENRES,
+    seed: int = 0,
+) -> Run:
+    """Write tracks, splits, predictions, histories, model and cost files below `results`.
+
+    `n_folds` 1 is a hold-out split.
+    """
+    rng = np.random.default_rng(seed)
+    strategy = {"strategy": "holdout"} if n_folds == 1 else {"strategy": "kfold"}
+    params = Params.model_validate(
+        {"splits": {**strategy, "n_splits": max(2, n_folds)}, "evaluation": {"n_bootstrap": 300}}
+    )
+    tracks = _tracks(genres, tracks_per_genre, rng)
+    artifacts.write_table(tracks, results / "tracks.parquet", lineage.stamp("tracks", params))
+    splits = _splits(tracks[tracks["status"] == "ok"], n_folds, rng)
+    artifacts.write_table(splits, results / "splits.parquet", lineage.stamp("splits", params))
+    # What makes a track hard is shared by the models, as it is in music.
+    hardness = dict(zip(tracks["track_id"], rng.normal(0, 1.2, len(tracks)), strict=True))
+    lures = dict(zip(tracks["track_id"], rng.integers(1, 3, len(tracks)), strict=True))
+    predictions: dict[str, list[Path]] = {model: [] for model in models}
+    histories: dict[str, list[Path]] = {model: [] for model in models if model in IN_ROUNDS}
+    for model in models:
+        for fold in splits["fold"].unique():
+            folder = results / "models" / model / fold
+            table = _predictions(
+                model, splits[splits["fold"] == fold], genres, windows, hardness, lures, rng
+            )
+            path = folder / "predictions.parquet"
+            stamp = lineage.stamp("predictions", params, model=model)
+            artifacts.write_table(table, path, stamp)
+            predictions[model].append(path)
+            artifacts.write_json(
+                {"model": model, "genres": list(genres), "n_parameters": 1000 * len(model)},
+                folder / "model.json",
+            )
+            _write_costs(model, fold, path, results, rng)
+            if model in histories:
+                histories[model].append(folder / "history.csv")
+                _write_history(folder / "history.csv", rng)
+    return Run(params, results, predictions, histories)
+
+
+def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for genre in genres:
+        for number in range(per_genre):
+            name = f"{genre}/{genre}.{number:05d}.wav"
+            rows.append(
+                {
+                    "track_id": name,
+                    "genre": genre,
+                    "shard": genre,
+                    "codec": "WAV/PCM_16",
+                    "sample_rate": 22050,
+                    "channels": 1,
+                    "seconds": float(np.round(rng.uniform(8, 30), 3)),
+                    "status": "ok",
+                    "reason": "",
+                    "source_sha256": hashlib.sha256(name.encode()).hexdigest(),
+                    "pcm_sha256": hashlib.sha256(name.encode()).hexdigest(),
+                    "duplicate_group": "",
+                    "duplicate_kind": "",
+                }
+            )
+    table = pd.DataFrame(rows)
+    table.loc[[0, 1], ["duplicate_group", "duplicate_kind"]] = ["d000", "exact"]
+    table.loc[[2, per_genre], ["duplicate_group", "duplicate_kind"]] = ["d001", "near"]
+    bad = table.iloc[-1:].assign(
+        track_id=f"{genres[-1]}/broken.mp3",
+        status="rejected",
+        reason="no audio could be decoded <b>here</b>",
+        seconds=np.nan,
+        sample_rate=0,
+        channels=0,
+        codec="",
+    )
+    return pd.concat([table, bad], ignore_index=True)
+
+
+def _splits(tracks: pd.DataFrame, n_folds: int, rng: np.random.Generator) -> pd.DataFrame:
+    order = tracks.groupby("genre").cumcount().to_numpy()
+    parts = []
+    for fold in range(n_folds):
+        tested = order % max(n_folds, 3) == fold
+        valid = order % max(n_folds, 3) == (fold + 1) % max(n_folds, 3)
+        roles = np.where(tested, "test", np.where(valid, "valid", "train"))
+        part = tracks[["track_id", "genre"]].copy()
+        part.insert(0, "fold", str(fold))
+        named = tracks["duplicate_group"]
+        part["group"] = named.where(named != "", tracks["track_id"])
+        part["role"] = roles
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _predictions(
+    model: str,
+    splits: pd.DataFrame,
+    genres: tuple[str, ...],
+    windows: int,
+    hardness: dict[str, float],
+    lures: dict[str, int],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    seen = splits[splits["role"].isin(["valid", "test"])]
+    whole = model.endswith("_handcrafted")
+    numbers = [WHOLE_TRACK] if whole else list(range(windows))
+    keys = pd.DataFrame(
+        [
+            {"track_id": row.track_id, "window": number, "genre": row.genre, "role": row.role}
+            for row in seen.itertuples()
+            for number in numbers
+        ]
+    )
+    truth = pd.Index(genres).get_indexer(keys["genre"])
+    logits = rng.normal(0, 0.9, (len(keys), len(genres)))
+    track = keys.groupby("track_id").ngroup().to_numpy()
+    logits += rng.normal(0, 0.8, (track.max() + 1, len(genres)))[track]
+    hard = keys["track_id"].map(hardness).to_numpy()
+    logits[np.arange(len(keys)), truth] += SKILL[model] - hard
+    lure = (truth + keys["track_id"].map(lures).to_numpy()) % len(genres)
+    logits[np.arange(len(keys)), lure] += np.maximum(hard, 0)
+    shares = np.exp(logits)
+    shares = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    keys["window"] = keys["window"].astype(np.int32)
+    return pd.concat([keys, pd.DataFrame(shares, columns=list(genres))], axis=1)
+
+
+def _write_costs(
+    model: str, fold: str, predictions: Path, results: Path, rng: np.random.Generator
+) -> None:
+    path = results / "benchmarks" / model / f"{fold}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps(
+            {
+                "fit_seconds": float(rng.uniform(5, 300)),
+                "predict_seconds": float(rng.uniform(0.1, 3)),
+                "n_tracks_predicted": 60,
+                "peak_rss_mb": float(rng.uniform(200, 900)),
+                "predictions_sha256": hashlib.sha256(predictions.read_bytes()).hexdigest(),
+            }
+        )
+    )
+
+
+def _write_history(path: Path, rng: np.random.Generator) -> None:
+    epoch = np.arange(1, 21)
+    loss = 2.2 * np.exp(-epoch / 6) + 0.3 + rng.normal(0, 0.02, 20)
+    val_loss = 1.9 * np.exp(-epoch / 5) + 0.7 + 0.02 * epoch + rng.normal(0, 0.03, 20)
+    pd.DataFrame(
+        {
+            "epoch": epoch,
+            "loss": loss,
+            "accuracy": 1 - loss / 2.6,
+            "val_loss": val_loss,
+            "val_accuracy": 1 - val_loss / 3,
+        }
+    ).to_csv(path, index=False)
