@@ -134,6 +134,11 @@ def write_table(table: pd.DataFrame | pa.Table, path: Path, stamp: Stamp) -> Non
         pq.write_table(table.cast(with_stamp(table.schema, stamp)), temporary, compression="zstd")
 
 
+def read_stamp(path: Path) -> Stamp:
+    """Read the stamp of a Parquet file."""
+    return stamp_of(pq.read_schema(path), path)
+
+
 def read_table(path: Path, expected: Stamp, *, columns: list[str] | None = None) -> pd.DataFrame:
     """Read what :func:`write_table` wrote.
 

@@ -7,13 +7,8 @@ notices an artifact that was left behind, or brought in from another commit.
 
 from __future__ import annotations
 
-from typing import Any
-
 from genreflow.artifacts import Stamp
-from genreflow.params import Params
-
-DEMO_ROOT = "data/demo"
-"""The ``corpus.root`` whose audio is synthesised."""
+from genreflow.params import DEMO_ROOT, Params
 
 _UPSTREAM: dict[str, tuple[str, ...]] = {
     "audio": ("audio",),
@@ -22,15 +17,6 @@ _UPSTREAM: dict[str, tuple[str, ...]] = {
     "mel": ("audio", "features.mel"),
     "splits": ("audio", "tracks", "splits"),
 }
-
-
-def section(params: Params, name: str) -> dict[str, Any]:
-    """Return the section `name` (``"features.mel"``) as plain JSON-like values."""
-    value: Any = params
-    for part in name.split("."):
-        value = getattr(value, part)
-    dumped: dict[str, Any] = value.model_dump(mode="json")
-    return dumped
 
 
 def upstream(kind: str, params: Params, *, model: str | None = None) -> tuple[str, ...]:
@@ -58,4 +44,4 @@ def feature_kind(model: str) -> str:
 def stamp(kind: str, params: Params, *, model: str | None = None) -> Stamp:
     """Return the stamp that an artifact of `kind` made under `params` carries."""
     names = upstream(kind, params, model=model)
-    return Stamp(kind=kind, params={name: section(params, name) for name in names})
+    return Stamp(kind=kind, params={name: params.section(name) for name in names})

@@ -8,7 +8,7 @@ reads its own section and nothing else, so an edit reruns what lies downstream o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,12 +24,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+DEMO_ROOT = "data/demo"
+"""The ``corpus.root`` whose audio is synthesised."""
+
+
 class Corpus(Section):
     """Where the audio lies."""
 
-    root: str = Field("data/demo", description="Folder of genre folders; `data/demo` is made.")
-    groups: str | None = Field(
-        None, description="CSV track_id, group (artist, album): a group never crosses folds."
+    root: str = Field(DEMO_ROOT, description="Folder of genre folders; `data/demo` is made.")
+    groups: str = Field(
+        "data/groups.csv",
+        description="CSV track_id, group (artist, album): a group never crosses folds.",
     )
     shards_per_genre: PositiveInt = Field(
         1, description="Jobs per genre and step; raise it on many cores or for large corpora."
@@ -62,6 +67,11 @@ class Tracks(Section):
 
     max_rejected_fraction: float = Field(
         0.1, ge=0, le=1, description="Stop when a larger share of files had to be set aside."
+    )
+    near_duplicates: bool = Field(
+        True,
+        description="Find the same recording at another level, offset or codec, "
+        "not only equal samples.",
     )
 
 
@@ -111,18 +121,15 @@ class Splits(Section):
         0.15, description="Share of the training tracks carved off for validation."
     )
     n_splits: int = Field(5, ge=2, description="Folds (kfold).")
-    file: str | None = Field(None, description="CSV track_id, role (predefined).")
+    file: str = Field("data/roles.csv", description="CSV track_id, role (predefined).")
     keep_duplicates_together: bool = Field(
         True, description="Recordings found to be the same stay on one side of every split."
     )
 
-    @model_validator(mode="after")
-    def _file_goes_with_predefined(self) -> Self:
-        if self.strategy == "predefined" and self.file is None:
-            raise ValueError(
-                "strategy is 'predefined' but file is null; name a CSV with columns track_id, role"
-            )
-        return self
+    @property
+    def folds(self) -> list[str]:
+        """Names of the folds; a hold-out or predefined split is one fold."""
+        return [str(n) for n in range(self.n_splits if self.strategy == "kfold" else 1)]
 
 
 class Model(Section):
@@ -248,13 +255,31 @@ class Models(Section):
     resnet50: Resnet50 = Resnet50()
 
 
+ModelName = Literal[
+    "svm_mel", "xgb_mel", "svm_handcrafted", "xgb_handcrafted", "cnn", "lstm", "resnet50"
+]
+BASELINE: ModelName = "xgb_mel"
+
+
 class Evaluation(Section):
     """Metrics, intervals and tests."""
+
+    models: list[ModelName] = Field(
+        list(get_args(ModelName)), description="Models to train and compare; xgb_mel is needed."
+    )
 
     confidence: Fraction = Field(0.95, description="Level of the intervals.")
     n_bootstrap: int = Field(2000, ge=100, description="Bootstrap resamples of the tracks.")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
     calibration_bins: int = Field(10, ge=2, description="Bins of the reliability curve.")
+
+    @model_validator(mode="after")
+    def _baseline_is_there_once(self) -> Self:
+        if BASELINE not in self.models:
+            raise ValueError(f"models lacks {BASELINE}, the baseline of every comparison; add it")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError("models names a model twice; remove the repetition")
+        return self
 
 
 class Report(Section):
@@ -297,6 +322,14 @@ class Params(Section):
                 f"fmin < fmax ≤ audio.sample_rate / 2 ({nyquist})"
             )
         return self
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return the section `name` (``"features.mel"``) as plain JSON-like values."""
+        value: Any = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        values: dict[str, Any] = value.model_dump(mode="json")
+        return values
 
 
 class ParamsError(ValueError):

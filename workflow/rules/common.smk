@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from genreflow import params as parameters
+from genreflow.corpus.demo import DEMO_GENRES
+from genreflow.corpus.digest import shard_digest
+from genreflow.corpus.scan import find_genres, list_shards
+from genreflow.provenance import code_digest
+
+PARAMS = parameters.parse(config)
+ROOT = Path(PARAMS.corpus.root)
+IS_DEMO = PARAMS.corpus.root == parameters.DEMO_ROOT
+GENRES = DEMO_GENRES if IS_DEMO else find_genres(ROOT)
+SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
+FOLDS = PARAMS.splits.folds
+MODELS = PARAMS.evaluation.models
+
+
+wildcard_constraints:
+    genre="[^/]+",
+    shard="[^/]+",
+    fold="[0-9]+",
+
+
+def corpus_folder(wildcards):
+    """The genre folder of a shard; the user's own never triggers by its date."""
+    genre = SHARDS[wildcards.shard].genre
+    return str(ROOT / genre) if IS_DEMO else ancient(str(ROOT / genre))
+
+
+def corpus_digest(wildcards):
+    """What triggers instead: the content of the audio files, whatever their dates say."""
+    if IS_DEMO:
+        return "synthesised"
+    return shard_digest(ROOT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
