@@ -1,6 +1,64 @@
-# One or two lines a target; `make help` lists them.
+# Each target is one or two lines; `make help` lists them.
 PYTHON ?= python3
-UV := .venv/bin/uv
-SYNC = $(UV) pip sync --quiet --python .venv --require-hashes --compile-bytecode
+BIN := .venv/bin
+INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode
+ARGS ?=
 
 .DEFAULT_GOAL := help
+.PHONY: help run test lint sync record gtzan bench gpu lock params
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
+	@$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default $(ARGS)
+	@$(BIN)/genreflow leaderboard
+
+test: lint ## Run the linters and all tests
+	$(BIN)/pytest $(ARGS)
+
+lint: .venv/.installed-dev ## Check format, style, types and the workflow
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+sync: .venv/.installed ## After dvc checkout or dvc pull: let Snakemake know that all is made
+	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/sync.sh
+
+record: .venv/.installed ## After a Snakemake run: record its results in dvc.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/record.sh
+
+gtzan: .venv/.installed ## Download GTZAN into data/genres and verify it
+	$(INSTALL) --require-hashes -r requirements/gtzan.lock
+	$(BIN)/genreflow corpus gtzan
+
+bench: .venv/.installed-dev ## Measure genreflow beside plain librosa and peers
+	$(BIN)/python benchmarks/bench_features.py $(ARGS)
+
+gpu: .venv/.installed ## Replace the CPU builds of TensorFlow and XGBoost by the CUDA builds
+	$(BIN)/uv pip uninstall --python .venv tensorflow-cpu xgboost-cpu
+	$(INSTALL) -e ".[gpu]"
+
+params: .venv/.installed-dev ## Write what is generated from the parameter models
+	$(BIN)/python -m genreflow.schema
+
+lock: .venv/.installed-dev ## Resolve the requirements anew
+	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh
+
+.venv/bin/uv: requirements/uv.lock
+	@echo "Setting up .venv (once; about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and f"genreflow needs Python 3.11, 3.12 or 3.13; $(PYTHON) is {sys.version.split()[0]}. Name another: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/.installed: requirements.lock pyproject.toml .venv/bin/uv
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements/dev.lock .venv/.installed
+	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@

@@ -8,7 +8,7 @@ with job(snakemake) as params:
     from genreflow.training import train
 
     train(
-        snakemake.params.model,
+        snakemake.params.name,
         snakemake.wildcards.fold,
         params,
         features=[Path(path) for path in snakemake.input.features],

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Resolve all locks together, for every supported Python and platform, so that they agree.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile() {
+  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+    --no-annotate --no-emit-index-url --no-strip-extras "$@"
+}
+pins=$(mktemp)
+trap 'rm -f "$pins"' EXIT
+compile pyproject.toml --extra dev --extra gtzan -o "$pins.all"
+sed -nE 's/^([A-Za-z0-9._-]+)(\[[^]]*\])?(==[^\\]*[^ \\]).*/\1\3/p' "$pins.all" >"$pins"
+rm "$pins.all"
+compile pyproject.toml -c "$pins" -o requirements.lock
+compile pyproject.toml --extra dev -c "$pins" -o requirements/dev.lock
+compile pyproject.toml --extra gtzan -c "$pins" -o requirements/gtzan.lock
+echo "uv" | compile - -o requirements/uv.lock

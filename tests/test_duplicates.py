@@ -1,0 +1,83 @@
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from genreflow.duplicates import HOP_LENGTH, join_pairs, landmarks, near_duplicates
+
+RATE = 22050
+
+
+def music(seed, seconds=6.0):
+    """A melody of decaying partials over a little noise: peaks to hold on to."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    signal = 0.002 * rng.standard_normal(len(time))
+    for start in np.arange(0, seconds, 0.18):
+        for frequency in rng.choice(np.geomspace(110, 5000, 60), 3):
+            late = time - start
+            tone = np.sin(2 * np.pi * frequency * late) * np.exp(-6 * late)
+            signal += np.where(late > 0, tone, 0) * rng.uniform(0.2, 1)
+    return (signal / np.abs(signal).max() * 20000).astype(np.int16)
+
+
+def as_mp3(samples):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, RATE, format="MP3", subtype="MPEG_LAYER_III")
+    buffer.seek(0)
+    return soundfile.read(buffer, dtype="int16")[0]
+
+
+def pairs(*tracks):
+    return [(m.first, m.second) for m in near_duplicates([landmarks(t) for t in tracks])]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda x: x, id="equal"),
+        pytest.param(lambda x: (0.2 * x).astype(np.int16), id="level"),
+        pytest.param(lambda x: -x, id="polarity"),
+        pytest.param(lambda x: x[31_111:], id="offset"),
+        pytest.param(lambda x: x[20_001:90_000], id="excerpt"),
+        pytest.param(as_mp3, id="codec"),
+        pytest.param(lambda x: as_mp3((0.5 * x[10_007:]).astype(np.int16)), id="all"),
+    ],
+)
+def test_the_same_recording_is_found(change):
+    tracks = [music(seed) for seed in range(4)]
+    assert pairs(*tracks, change(tracks[2])) == [(2, 4)]
+
+
+def test_different_music_is_no_duplicate():
+    assert pairs(*(music(seed) for seed in range(8))) == []
+
+
+def test_the_offset_is_reported_in_frames():
+    track = music(1)
+    (match,) = near_duplicates([landmarks(track), landmarks(track[100 * HOP_LENGTH :])])
+    assert match.offset == 100
+    assert match.share > 0.9
+
+
+def test_silence_and_very_short_tracks_have_no_landmarks_that_match():
+    assert pairs(np.zeros(RATE, np.int16), np.zeros(RATE, np.int16), np.zeros(10, np.int16)) == []
+
+
+def test_pairs_join_into_groups():
+    labels = join_pairs([(0, 2), (2, 4)], 6)
+    assert labels[0] == labels[2] == labels[4]
+    assert len(set(labels)) == 4
+
+
+@pytest.mark.real_audio
+@pytest.mark.skipif("GENREFLOW_REAL_AUDIO" not in os.environ, reason="no real audio here")
+def test_real_tracks_differ_and_their_degraded_copies_are_found():
+    files = sorted(Path(os.environ["GENREFLOW_REAL_AUDIO"]).glob("*/*"))[::12][:40]
+    tracks = [soundfile.read(path, dtype="int16", frames=5 * RATE)[0] for path in files]
+    copies = [as_mp3((0.4 * track[3_333:]).astype(np.int16)) for track in tracks[::4]]
+    expected = [(4 * n, len(tracks) + n) for n in range(len(copies))]
+    assert sorted(pairs(*tracks, *copies)) == expected

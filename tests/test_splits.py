@@ -1,0 +1,172 @@
+import hashlib
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genreflow.params import Splits
+from genreflow.splits import SplitsError, make_splits, read_listing
+
+NO_GROUPS = pd.DataFrame(columns=["track_id", "group"], dtype=str)
+NO_ROLES = pd.DataFrame(columns=["track_id", "role"], dtype=str)
+
+
+def tracks(per_genre=20, genres=("blues", "jazz", "rock")):
+    rows = [(f"{g}/{n:03d}.wav", g) for g in genres for n in range(per_genre)]
+    return pd.DataFrame(rows, columns=["track_id", "genre"]).assign(duplicate_group="")
+
+
+def groups_of(table, size):
+    """Put runs of `size` neighbouring tracks into one group, also across genres."""
+    labels = [f"artist {n // size}" for n in range(len(table))]
+    return pd.DataFrame({"track_id": table["track_id"], "group": labels})
+
+
+def roles_by_group(splits):
+    return splits.groupby(["fold", "group"])["role"].nunique()
+
+
+def test_holdout_tests_thirty_percent_of_every_genre():
+    splits = make_splits(tracks(20), NO_GROUPS, NO_ROLES, Splits())
+    test = splits[splits["role"] == "test"].groupby("genre").size()
+    assert test.tolist() == [6, 6, 6]
+    assert set(splits["fold"]) == {"0"}
+
+
+def test_validation_is_carved_from_the_training_part():
+    splits = make_splits(tracks(20), NO_GROUPS, NO_ROLES, Splits(valid_fraction=0.5))
+    counts = splits.groupby("role").size()
+    assert counts.to_dict() == {"test": 18, "train": 21, "valid": 21}
+
+
+def test_kfold_tests_every_track_exactly_once():
+    table = tracks(15)
+    splits = make_splits(table, NO_GROUPS, NO_ROLES, Splits(strategy="kfold", n_splits=5))
+    tested = splits.loc[splits["role"] == "test", "track_id"]
+    assert sorted(tested) == sorted(table["track_id"])
+    assert sorted(splits["fold"].unique()) == list("01234")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    strategy=st.sampled_from(["holdout", "kfold"]),
+    size=st.integers(2, 5),
+    seed=st.integers(0, 1000),
+    duplicates=st.booleans(),
+)
+def test_groups_and_duplicates_never_cross_roles(strategy, size, seed, duplicates):
+    table = tracks(30)
+    if duplicates:
+        table.loc[[3, 40], "duplicate_group"] = "blues/003.wav"
+    splits = make_splits(
+        table, groups_of(table, size), NO_ROLES, Splits(strategy=strategy, seed=seed, n_splits=3)
+    )
+    assert (roles_by_group(splits) == 1).all()
+    if duplicates:
+        both = splits[splits["track_id"].isin(table["track_id"].iloc[[3, 40]])]
+        assert (both.groupby("fold")["role"].nunique() == 1).all()
+
+
+def test_duplicates_may_be_kept_apart_on_request():
+    table = tracks(20)
+    table.loc[[0, 1], "duplicate_group"] = "blues/000.wav"
+    splits = make_splits(table, NO_GROUPS, NO_ROLES, Splits(keep_duplicates_together=False))
+    assert splits["group"].nunique() == len(table)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_order_of_the_corpus_does_not_matter(seed):
+    table = tracks(12)
+    shuffled = table.sample(frac=1, random_state=seed)
+    for strategy in ("holdout", "kfold"):
+        params = Splits(strategy=strategy, n_splits=3)
+        first = make_splits(table, NO_GROUPS, NO_ROLES, params)
+        second = make_splits(shuffled, NO_GROUPS, NO_ROLES, params)
+        pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_seed_gives_the_same_split_for_ever():
+    splits = make_splits(tracks(20), NO_GROUPS, NO_ROLES, Splits(seed=7))
+    digest = hashlib.sha256(splits.to_csv(index=False).encode()).hexdigest()
+    assert digest.startswith("604db7673aa62254")
+
+
+def test_another_seed_gives_another_split():
+    one, two = (make_splits(tracks(), NO_GROUPS, NO_ROLES, Splits(seed=s)) for s in (0, 1))
+    assert not one.equals(two)
+
+
+def test_adding_a_track_moves_few_others():
+    before = make_splits(tracks(50), NO_GROUPS, NO_ROLES, Splits()).set_index("track_id")["role"]
+    after = make_splits(tracks(51), NO_GROUPS, NO_ROLES, Splits()).set_index("track_id")["role"]
+    assert (before != after.reindex(before.index)).mean() < 0.1
+
+
+def test_predefined_roles_are_taken_as_listed_and_other_tracks_left_out():
+    table = tracks(6, genres=("blues",))
+    roles = pd.DataFrame(
+        {"track_id": table["track_id"].head(5), "role": ["train", "train", "valid", "test", "test"]}
+    )
+    splits = make_splits(table, NO_GROUPS, roles, Splits(strategy="predefined"))
+    assert splits.set_index("track_id")["role"].tolist() == roles["role"].tolist()
+
+
+def test_predefined_without_validation_gets_one_from_training():
+    table = tracks(10, genres=("blues",))
+    roles = pd.DataFrame({"track_id": table["track_id"], "role": ["train"] * 7 + ["test"] * 3})
+    splits = make_splits(table, NO_GROUPS, roles, Splits(strategy="predefined"))
+    assert splits.groupby("role").size().to_dict() == {"test": 3, "train": 6, "valid": 1}
+
+
+def test_predefined_roles_that_divide_a_group_lose_the_training_side(caplog):
+    table = tracks(6, genres=("blues",))
+    table.loc[[0, 5], "duplicate_group"] = "blues/000.wav"
+    roles = pd.DataFrame(
+        {
+            "track_id": table["track_id"],
+            "role": ["train", "train", "train", "valid", "test", "test"],
+        }
+    )
+    splits = make_splits(table, NO_GROUPS, roles, Splits(strategy="predefined"))
+    assert "blues/000.wav" not in set(splits["track_id"])
+    assert "blues/005.wav" in set(splits.loc[splits["role"] == "test", "track_id"])
+    assert "blues/000.wav" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [
+        ({"track_id": ["blues/000.wav"], "role": ["dev"]}, "unknown role dev"),
+        ({"track_id": ["other.wav"], "role": ["test"]}, "none of its 1 track_ids"),
+    ],
+)
+def test_unusable_listings_are_explained(roles, message):
+    with pytest.raises(SplitsError, match=message):
+        make_splits(tracks(6), NO_GROUPS, pd.DataFrame(roles), Splits(strategy="predefined"))
+
+
+def test_a_genre_with_too_few_tracks_is_named():
+    table = pd.concat([tracks(10, ("blues",)), tracks(2, ("zydeco",))])
+    with pytest.raises(SplitsError, match="zydeco has no train track"):
+        make_splits(table, NO_GROUPS, NO_ROLES, Splits())
+    with pytest.raises(SplitsError, match=r"zydeco has 2 independent tracks.*n_splits = 5"):
+        make_splits(table, NO_GROUPS, NO_ROLES, Splits(strategy="kfold"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("track,group\na,b\n", "lacks the column group, track_id|lacks the column track_id"),
+        ("track_id,group\na,b\na,c\n", "lists a twice"),
+        (None, "no such file"),
+    ],
+)
+def test_a_broken_listing_names_the_file(tmp_path, text, message):
+    path = tmp_path / "groups.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SplitsError, match=message) as error:
+        read_listing(path, "group")
+    assert "groups.csv" in str(error.value)

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# After `dvc checkout` or `dvc pull`, Snakemake has no record of how the files came about. Where
+# DVC vouches for every one of them, give Snakemake that record and rebuild the report, which is
+# not versioned because it shows timings.
+set -euo pipefail
+if ! dvc status --quiet; then
+  echo "These stages differ from dvc.lock; run 'dvc pull', 'dvc checkout' or 'dvc repro' first:" >&2
+  dvc status >&2
+  exit 1
+fi
+snakemake --cores 1 --quiet all --touch --forceall evaluate
+snakemake --cores all --quiet all
+echo "Snakemake and DVC agree."
