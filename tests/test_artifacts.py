@@ -1,0 +1,92 @@
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from genreflow.artifacts import (
+    StaleArtifactError,
+    Stamp,
+    atomic,
+    read_stamp,
+    read_table,
+    write_json,
+    write_table,
+)
+
+STAMP = Stamp("mel", {"features.mel": {"n_mels": 128}}, facts={"audio": "abc"})
+TABLE = pd.DataFrame({"track_id": ["blues/å.wav"], "value": [1.5]})
+
+
+def test_a_table_comes_back_with_its_stamp(tmp_path):
+    path = tmp_path / "deep" / "table.parquet"
+    write_table(TABLE, path, STAMP)
+    pd.testing.assert_frame_equal(read_table(path, STAMP), TABLE)
+    assert read_stamp(path) == STAMP
+
+
+def test_facts_are_carried_but_not_compared(tmp_path):
+    path = tmp_path / "table.parquet"
+    write_table(TABLE, path, STAMP)
+    read_table(path, replace(STAMP, facts={}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            replace(STAMP, params={"features.mel": {"n_mels": 64}}),
+            r"n_mels=128 but .*n_mels=64 was asked for",
+        ),
+        (replace(STAMP, kind="handcrafted"), "kind='mel' but kind='handcrafted'"),
+        (replace(STAMP, format=99), "format=1 but format=99"),
+        (replace(STAMP, params={}), "n_mels=128 but"),
+    ],
+)
+def test_a_stale_artifact_is_refused_with_both_values(tmp_path, asked, message):
+    path = tmp_path / "table.parquet"
+    write_table(TABLE, path, STAMP)
+    with pytest.raises(StaleArtifactError, match=message) as error:
+        read_table(path, asked)
+    assert "table.parquet" in str(error.value)
+    assert "rerun" in str(error.value)
+
+
+def test_a_file_without_a_stamp_is_refused(tmp_path):
+    path = tmp_path / "table.parquet"
+    TABLE.to_parquet(path)
+    with pytest.raises(StaleArtifactError, match="no readable stamp"):
+        read_table(path, STAMP)
+
+
+def test_equal_tables_are_equal_bytes(tmp_path):
+    one, two = tmp_path / "one.parquet", tmp_path / "two.parquet"
+    write_table(TABLE, one, STAMP)
+    write_table(
+        TABLE.copy(), two, Stamp("mel", {"features.mel": {"n_mels": 128}}, 1, {"audio": "abc"})
+    )
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
+    path = tmp_path / "value.json"
+    write_json({"a": 1}, path)
+    with pytest.raises(TypeError):
+        write_json({"b": object()}, path)
+    with pytest.raises(OSError, match="full"):
+        fail_half_way(path)
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def fail_half_way(path):
+    with atomic(path) as temporary:
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+
+def test_new_files_have_ordinary_permissions(tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    write_json({}, tmp_path / "value.json")
+    assert (tmp_path / "value.json").stat().st_mode == plain.stat().st_mode
