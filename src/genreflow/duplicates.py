@@ -1,8 +1,10 @@
 """Find recordings that occur more than once, from the audio alone.
 
 Exact duplicates have the same decoded samples. Near-duplicates are the same recording at another
-level, offset or codec; they are found by landmark fingerprints: pairs of spectral peaks, hashed by
-their two frequencies and their distance in time, that agree on one offset between two tracks.
+level, offset or codec. Candidates are found by landmark fingerprints: pairs of spectral peaks,
+hashed by their two frequencies and their distance in time, that agree on one offset between two
+tracks. Two renditions of the same notes (sequenced music) can agree too, so a candidate counts only
+if the waveforms correlate at that offset.
 
 References
 ----------
@@ -13,19 +15,21 @@ found the same way).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import rfft
 from scipy.ndimage import maximum_filter
+from scipy.signal import correlate
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 # Chosen on 500 real tracks and on copies of them at another level, cut at arbitrary samples and
 # coded as MP3 at the lowest quality: every copy scores at least 25 matches and a share of 0.046;
-# unrelated tracks stay below 15 matches, or below a share of 0.015.
+# unrelated tracks stay below 15 matches, or below a share of 0.015. A common stretch shorter than
+# a mel window (1.5 s) is no evidence.
 N_FFT = 1024
 HOP_LENGTH = 256
 PEAK_BINS, PEAK_FRAMES = 21, 15
@@ -36,6 +40,9 @@ MAX_BINS_APART = 63
 MAX_BUCKET = 60
 MIN_MATCHES = 20
 MIN_SHARE = 0.04
+BLOCK = 2**16
+MIN_CORRELATION = 0.45
+MIN_COMMON_FRAMES = 129
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,9 @@ class Match:
         Landmarks that agree on the offset.
     share
         Those, as a share of the landmarks of the sparser track in the common stretch.
+    correlation
+        Largest normalised cross-correlation near that offset, median over blocks of 3 s; its
+        sign is dropped, since a copy may have the other polarity.
     """
 
     first: int
@@ -67,6 +77,7 @@ class Match:
     offset: int
     matches: int
     share: float
+    correlation: float
 
 
 def landmarks(samples: npt.NDArray[np.int16]) -> Landmarks:
@@ -114,13 +125,17 @@ def _pair(time: npt.NDArray[np.int64], frequency: npt.NDArray[np.int64]) -> Land
     return Landmarks(every_hash[keep], every_frame[keep])
 
 
-def near_duplicates(prints: Sequence[Landmarks]) -> list[Match]:
-    """Return the pairs of tracks whose landmarks agree on one offset.
+def near_duplicates(
+    prints: Sequence[Landmarks], samples: Callable[[int], npt.NDArray[np.int16]]
+) -> list[Match]:
+    """Return the pairs of tracks whose landmarks and waveforms agree on one offset.
 
     Parameters
     ----------
     prints
         One fingerprint per track.
+    samples
+        Returns the samples, shape (n,), of the track at a position.
 
     Returns
     -------
@@ -135,8 +150,15 @@ def near_duplicates(prints: Sequence[Landmarks]) -> list[Match]:
     frames = np.concatenate([p.frames for p in prints])
     order = np.lexsort((frames, track, hashes))
     track, hashes, frames = track[order], hashes[order], frames[order]
-    votes = _vote(track, hashes, frames, len(prints))
-    return [match for match in _score(votes, prints) if match.share >= MIN_SHARE]
+    matches = []
+    for first, second, offset, votes in _vote(track, hashes, frames, len(prints)):
+        frames_in_common, landmarks_in_common = _common(prints[first], prints[second], offset)
+        share = votes / landmarks_in_common
+        if share >= MIN_SHARE and frames_in_common >= MIN_COMMON_FRAMES:
+            agreement = correlation(samples(first), samples(second), offset * HOP_LENGTH)
+            if agreement >= MIN_CORRELATION:
+                matches.append(Match(first, second, offset, votes, share, agreement))
+    return matches
 
 
 def _vote(
@@ -182,15 +204,40 @@ def _vote(
         )
 
 
-def _score(
-    votes: Iterable[tuple[int, int, int, int]], prints: Sequence[Landmarks]
-) -> Iterator[Match]:
-    """Relate votes to what the sparser track has to offer in the common stretch."""
-    for first, second, offset, matches in votes:
-        a, b = prints[first].frames, prints[second].frames + offset
-        low, high = max(a.min(), b.min()), min(a.max(), b.max())
-        common = min(np.sum((a >= low) & (a <= high)), np.sum((b >= low) & (b <= high)))
-        yield Match(first, second, offset, matches, float(matches / max(common, MIN_MATCHES)))
+def _common(one: Landmarks, two: Landmarks, offset: int) -> tuple[int, int]:
+    """Measure the common stretch in frames, and in landmarks of the sparser track."""
+    a, b = one.frames, two.frames + offset
+    low, high = max(a.min(), b.min()), min(a.max(), b.max())
+    counts = (int(np.sum((frames >= low) & (frames <= high))) for frames in (a, b))
+    return int(high - low), max(min(counts), MIN_MATCHES)
+
+
+def correlation(first: npt.NDArray[np.int16], second: npt.NDArray[np.int16], offset: int) -> float:
+    """Correlate two tracks where `second` starts `offset` samples after the start of `first`.
+
+    Parameters
+    ----------
+    first, second
+        Shapes (n,) and (m,).
+    offset
+        Samples, accurate to two STFT hops; may be negative.
+
+    Returns
+    -------
+    float
+        See :class:`Match`; 0 where one of them is silent.
+    """
+    low, high = max(offset, 0), min(len(first), len(second) + offset)
+    values = []
+    for start in range(low, max(high - BLOCK // 2, low + 1), BLOCK):
+        stop = min(start + BLOCK, high)
+        a = first[start:stop].astype(np.float32)
+        b = second[start - offset : stop - offset].astype(np.float32)
+        norm = np.linalg.norm(a) * np.linalg.norm(b)
+        lags = np.abs(correlate(a, b, method="fft"))
+        near = lags[max(len(b) - 1 - 2 * HOP_LENGTH, 0) : len(b) + 2 * HOP_LENGTH]
+        values.append(near.max() / norm if norm > 0 else 0.0)
+    return float(np.median(values))
 
 
 def join_pairs(pairs: Iterable[tuple[int, int]], n: int) -> npt.NDArray[np.int64]:

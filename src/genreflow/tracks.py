@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from genreflow.artifacts import Stamp, read_stamp, read_table
 from genreflow.audio import AudioShard
-from genreflow.duplicates import Landmarks, join_pairs, landmarks, near_duplicates
+from genreflow.duplicates import join_pairs, landmarks, near_duplicates
 from genreflow.params import Tracks
 
 log = logging.getLogger(__name__)
@@ -112,15 +115,26 @@ def _find_duplicates(
     kind = pd.Series("", index=usable.index)
     if params.near_duplicates:
         firsts = sorted(int(rows[0]) for rows in exact)
-        prints = _fingerprints(usable["track_id"].iloc[firsts].tolist(), shards, expected)
-        for match in near_duplicates(prints):
-            pair = (firsts[match.first], firsts[match.second])
+        names = usable["track_id"].iloc[firsts].tolist()
+        with ExitStack() as stack:
+            audio = [stack.enter_context(AudioShard(path, expected)) for path in shards]
+            where = {name: (s, row) for s in audio for row, name in enumerate(s.track_id)}
+
+            def samples(position: int) -> npt.NDArray[np.int16]:
+                shard, row = where[names[position]]
+                return shard.samples(row)
+
+            prints = [landmarks(samples(position)) for position in range(len(names))]
+            matches = near_duplicates(prints, samples)
+        for match in matches:
             log.info(
-                "same recording: %s = %s (%d landmarks agree, %.0f %%)",
-                *usable["track_id"].iloc[list(pair)],
+                "same recording: %s = %s (%d landmarks agree, correlation %.2f)",
+                names[match.first],
+                names[match.second],
                 match.matches,
-                100 * match.share,
+                match.correlation,
             )
+            pair = (firsts[match.first], firsts[match.second])
             pairs.append(pair)
             kind.iloc[list(pair)] = "near"
     kind[usable["pcm_sha256"].duplicated(keep=False)] = "exact"
@@ -129,14 +143,3 @@ def _find_duplicates(
     group[label.groupby(label).transform("size") == 1] = ""
     found = pd.DataFrame({"duplicate_group": group, "duplicate_kind": kind})
     return found.reindex(tracks.index, fill_value="")
-
-
-def _fingerprints(track_ids: list[str], shards: Sequence[Path], expected: Stamp) -> list[Landmarks]:
-    wanted = {track_id: position for position, track_id in enumerate(track_ids)}
-    prints: dict[int, Landmarks] = {}
-    for path in shards:
-        with AudioShard(path, expected) as shard:
-            for row, track_id in enumerate(shard.track_id):
-                if track_id in wanted:
-                    prints[wanted[track_id]] = landmarks(shard.samples(row))
-    return [prints[position] for position in range(len(track_ids))]
