@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -235,7 +236,7 @@ def _drop_leaks(fold: pd.DataFrame) -> pd.DataFrame:
 
 def _check_every_genre_in_every_role(splits: pd.DataFrame) -> None:
     names = ["fold", "genre", "role"]
-    keys = [splits["fold"].unique(), sorted(splits["genre"].unique()), ROLES]
+    keys: list[Any] = [splits["fold"].unique(), sorted(splits["genre"].unique()), ROLES]
     every = pd.MultiIndex.from_product(keys, names=names)
     counts = splits.groupby(names).size().reindex(every, fill_value=0).reset_index(name="count")
     lacking = counts[counts["count"] == 0]

@@ -25,7 +25,7 @@ from genreflow.params import Params
 
 def stamp(params: Params) -> artifacts.Stamp:
     """Return the stamp of the pooled decisions."""
-    return artifacts.Stamp("evaluation", {"evaluation": lineage.section(params, "evaluation")})
+    return artifacts.Stamp("evaluation", {"evaluation": params.section("evaluation")})
 
 
 def evaluate(
