@@ -1,0 +1,248 @@
+"""The charts of the evidence: each function takes a tidy table and returns one chart."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from genreflow.evaluation.compare import BASELINE
+from genreflow.report.theme import ACCENT, CONTRAST, INK, MUTED, Drawing
+
+_DARK = 0.72
+"""From this opacity on a cell is dark enough for light text."""
+
+_LABELS_FIT = 14
+"""Up to so many columns, the cells of a heat map carry their number."""
+
+
+def genre_f1(table: pd.DataFrame, models: list[str]) -> Drawing:
+    """Show F1 per genre and model; `table` is ``per_genre.csv`` at one level."""
+    order = table.groupby("genre")["f1"].mean().sort_values(ascending=False, kind="stable").index
+    base = alt.Chart(table, height=26 * len(order)).encode(
+        x=alt.X("model:N", sort=models, title=None, axis=_top_axis()),
+        y=alt.Y("genre:N", sort=list(order), title=None),
+        tooltip=[
+            "model",
+            "genre",
+            alt.Tooltip("f1", title="F1", format=".3f"),
+            alt.Tooltip("precision", format=".3f"),
+            alt.Tooltip("recall", format=".3f"),
+            alt.Tooltip("support", title="decisions"),
+        ],
+    )
+    return _heat_map(base, "f1", ".2f", len(models))
+
+
+def agreement(table: pd.DataFrame, models: list[str]) -> Drawing:
+    """Show how often two models decide alike; `table` is ``agreement.csv``."""
+    base = alt.Chart(table[table["model"] != table["other"]], height=30 * len(models)).encode(
+        x=alt.X("other:N", sort=models, title=None, axis=_top_axis()),
+        y=alt.Y("model:N", sort=models, title=None),
+        tooltip=[
+            alt.Tooltip("model", title="model (row)"),
+            alt.Tooltip("other", title="model (column)"),
+            alt.Tooltip("agreement", title="same decision", format=".1%"),
+            alt.Tooltip("kappa", title="Cohen's κ", format=".3f"),
+            alt.Tooltip("both_right", title="tracks both get right"),
+            alt.Tooltip("only_model", title="only the row's model"),
+            alt.Tooltip("only_other", title="only the column's model"),
+            alt.Tooltip("both_wrong", title="both get wrong"),
+        ],
+    )
+    return _heat_map(base, "agreement", ".0%", len(models))
+
+
+def fold_spread(table: pd.DataFrame, models: list[str]) -> Drawing:
+    """Show the accuracy of every fold as a dot and their mean as a bar."""
+    base = alt.Chart(table, height=26 * len(models)).encode(
+        x=alt.X(
+            "accuracy:Q",
+            title="accuracy of a fold [share of its test tracks]",
+            axis=alt.Axis(format="%", tickCount=6),
+            scale=alt.Scale(zero=False, padding=12),
+        ),
+        y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(grid=True)),
+    )
+    dots = base.mark_circle(size=90, opacity=0.55, color=ACCENT).encode(
+        tooltip=[
+            "model",
+            "fold",
+            alt.Tooltip("n", title="test tracks"),
+            alt.Tooltip("accuracy", format=".1%"),
+            alt.Tooltip("f1_macro", title="macro F1", format=".3f"),
+        ]
+    )
+    means = base.mark_tick(thickness=2.5, size=20, color=INK, opacity=1).encode(
+        x="mean(accuracy):Q", tooltip=["model", alt.Tooltip("mean(accuracy):Q", format=".1%")]
+    )
+    return alt.layer(dots, means)
+
+
+def reliability(table: pd.DataFrame) -> Drawing:
+    """Show accuracy against confidence for one model; `table` is its part of calibration.csv."""
+    share = alt.Axis(format="%", values=[0, 0.5, 1])
+    domain = alt.Scale(domain=[0, 1])
+    ideal = (
+        alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
+        .mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1)
+        .encode(x="x:Q", y="y:Q")
+    )
+    base = alt.Chart(table, width=150, height=150).encode(
+        x=alt.X("confidence:Q", title="confidence", axis=share, scale=domain),
+        y=alt.Y("accuracy:Q", title="accuracy", axis=share, scale=domain),
+    )
+    return alt.layer(
+        ideal,
+        base.mark_line(color=ACCENT, strokeWidth=1.5),
+        base.mark_circle(color=ACCENT, opacity=0.9).encode(
+            size=alt.Size("n:Q", legend=None, scale=alt.Scale(range=[12, 220]))
+        ),
+    )
+
+
+def accuracy_by_length(table: pd.DataFrame, models: list[str]) -> Drawing:
+    """Show accuracy against clip length; `table` is ``by_length.csv``."""
+    table = table.assign(seconds=(table["seconds_low"] + table["seconds_high"]) / 2)
+    named = [models[0], BASELINE]
+    emphasis = alt.Scale(domain=[models[0], BASELINE], range=[ACCENT, CONTRAST])
+    base = alt.Chart(table, height=260).encode(
+        x=alt.X(
+            "seconds:Q",
+            title="clip length [s]",
+            axis=alt.Axis(tickCount=6),
+            scale=alt.Scale(zero=False, padding=10),
+        ),
+        y=alt.Y(
+            "accuracy:Q",
+            title="accuracy [share of test tracks]",
+            axis=alt.Axis(format="%", tickCount=5),
+            scale=alt.Scale(zero=False),
+        ),
+        detail="model:N",
+        color=alt.condition(
+            alt.FieldOneOfPredicate(field="model", oneOf=named),
+            alt.Color("model:N", scale=emphasis, legend=alt.Legend(title=None)),
+            alt.value(MUTED),
+        ),
+        opacity=alt.condition(
+            alt.FieldOneOfPredicate(field="model", oneOf=named), alt.value(1), alt.value(0.3)
+        ),
+    )
+    dots = base.mark_circle(size=60).encode(
+        tooltip=[
+            "model",
+            alt.Tooltip("accuracy", format=".1%"),
+            alt.Tooltip("seconds_low", title="from [s]", format=".1f"),
+            alt.Tooltip("seconds_high", title="to [s]", format=".1f"),
+            alt.Tooltip("n", title="test tracks"),
+        ]
+    )
+    return alt.layer(base.mark_line(strokeWidth=2), dots)
+
+
+def learning_curve(table: pd.DataFrame) -> Drawing:
+    """Show loss or accuracy per epoch for one model; a dot marks the epoch that is kept.
+
+    The parameter ``measure`` (``loss`` or ``accuracy``) says which.
+    """
+    long = table.melt(
+        id_vars=["fold", "epoch", "best"],
+        value_vars=["loss", "val_loss", "accuracy", "val_accuracy"],
+    ).dropna(subset="value")
+    long["data"] = (
+        long["variable"].str.startswith("val_").map({True: "validation", False: "training"})
+    )
+    long["measure"] = long["variable"].str.removeprefix("val_")
+    measure = alt.param(name="measure", value="loss")
+    base = (
+        alt.Chart(long.drop(columns="variable"), height=190)
+        .transform_filter("datum.measure == measure")
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, grid=False)),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=5), scale=alt.Scale(zero=False)),
+            detail=["fold:N", "data:N"],
+            color=alt.Color(
+                "data:N",
+                legend=None,
+                scale=alt.Scale(domain=["training", "validation"], range=[MUTED, ACCENT]),
+            ),
+        )
+    )
+    lines = base.mark_line(strokeWidth=1.4, opacity=0.75).encode(
+        strokeDash=alt.StrokeDash(
+            "data:N",
+            legend=None,
+            scale=alt.Scale(domain=["training", "validation"], range=[[3, 3], [1, 0]]),
+        )
+    )
+    kept = (
+        base.transform_filter("datum.best && datum.data == 'validation'")
+        .mark_point(filled=True, size=70, opacity=1)
+        .encode(color=alt.value(CONTRAST))
+    )
+    hover = base.mark_circle(size=80, opacity=0.001).encode(
+        tooltip=["fold", "data", "epoch", alt.Tooltip("value:Q", format=".3f")]
+    )
+    # Vega-Lite's axis titles can't follow a parameter, a text mark can.
+    title = (
+        alt.Chart(pd.DataFrame({"none": [0]}))
+        .mark_text(align="left", color=MUTED, fontSize=11)
+        .encode(
+            x=alt.value(0),
+            y=alt.value(-10),
+            text=alt.value(
+                alt.ExprRef("measure == 'loss' ? 'loss [nats]' : 'accuracy [share of windows]'")
+            ),
+        )
+    )
+    return alt.layer(lines, kept, hover, title).add_params(measure)
+
+
+def cost_scatter(table: pd.DataFrame) -> Drawing:
+    """Show accuracy against training time; `table` has model, fit_seconds, accuracy, ..."""
+    base = alt.Chart(table, height=300).encode(
+        x=alt.X(
+            "fit_seconds:Q",
+            title="time to train one fold [s], logarithmic",
+            scale=alt.Scale(type="log", padding=30),
+            axis=alt.Axis(format="~s", tickCount=5, grid=False),
+        ),
+        y=alt.Y(
+            "accuracy:Q",
+            title="accuracy [share of test tracks]",
+            axis=alt.Axis(format="%", tickCount=5),
+            scale=alt.Scale(zero=False, padding=18),
+        ),
+        tooltip=[
+            "model",
+            alt.Tooltip("accuracy", format=".1%"),
+            alt.Tooltip("fit_seconds", title="fit [s]", format=".1f"),
+            alt.Tooltip("predict_ms_per_track", title="predict [ms/track]", format=".1f"),
+            alt.Tooltip("peak_rss_mb", title="peak memory [MB]", format=".0f"),
+        ],
+    )
+    dots = base.mark_circle(size=130, opacity=0.9, color=ACCENT)
+    names = base.mark_text(dy=-14, fontSize=12).encode(text="model:N")
+    return alt.layer(dots, names)
+
+
+def _heat_map(base: alt.Chart, field: str, number: str, n_columns: int) -> Drawing:
+    """Show a share between 0 and 1 by opacity, with its number where there is room."""
+    cells = base.mark_rect(color=ACCENT, stroke="var(--paper)", strokeWidth=2).encode(
+        opacity=alt.Opacity(
+            f"{field}:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.03, 1])
+        )
+    )
+    if n_columns > _LABELS_FIT:
+        return alt.layer(cells)
+    numbers = base.mark_text(fontSize=11).encode(
+        text=alt.Text(f"{field}:Q", format=number),
+        color=alt.condition(
+            f"datum.{field} > {_DARK}", alt.value("var(--on-accent)"), alt.value(INK)
+        ),
+    )
+    return alt.layer(cells, numbers)
+
+
+def _top_axis() -> alt.Axis:
+    return alt.Axis(orient="top", labelAngle=-40, grid=False, ticks=False)

@@ -1,0 +1,109 @@
+"""The rows of the leaderboard, with the positions of their drawn intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from genreflow.evaluation.compare import BASELINE
+from genreflow.evaluation.ensemble import NAME as ENSEMBLE
+from genreflow.params import Params
+from genreflow.report import text
+from genreflow.report.results import Results
+
+
+def about(params: Params, model: str) -> str:
+    """Say in a few words what `model` is."""
+    if model == ENSEMBLE:
+        return "soft vote of all models"
+    section = getattr(params.models, model, None)
+    described = (type(section).__doc__ or "").split(": ", 1)[-1].strip()
+    return described.rstrip(".").removesuffix(", the baseline")
+
+
+def axis(results: Results) -> dict[str, Any]:
+    """Return the ticks of the interval column and the baseline's position [% of its width]."""
+    low, high = _range(results)
+    step = 5 if high - low <= 30 else 10 if high - low <= 60 else 20
+    return {
+        "ticks": [
+            {"at": f"{_position(tick / 100, low, high):.2f}", "label": f"{tick} %"}
+            for tick in range(low, high + 1)
+            if tick % step == 0
+        ],
+        "baseline": f"{_position(results.track(BASELINE)['accuracy'], low, high) / 100:.4f}"
+        if results.has_baseline
+        else None,
+    }
+
+
+def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one row per model, best first; see the template for the keys."""
+    low, high = _range(results)
+    windows = comparison[comparison["level"] == "window"].set_index("model")["accuracy"]
+    alpha = 1 - results.params.evaluation.confidence
+    rows = []
+    for model in results.models:
+        metrics = results.track(model)
+        get = metrics.get
+        has_interval = "accuracy_low" in metrics
+        left = _position(metrics["accuracy_low"], low, high) if has_interval else None
+        window = windows.get(model)
+        is_baseline = model == BASELINE
+        rows.append(
+            {
+                "model": model,
+                "about": about(results.params, model),
+                "is_baseline": is_baseline,
+                "winner": model == results.trained[0],
+                "accuracy": metrics["accuracy"],
+                "accuracy_text": text.percent(metrics["accuracy"]),
+                "interval_text": f"{text.percent(get('accuracy_low'))[:-2]} to "
+                f"{text.percent(get('accuracy_high'))}"
+                if has_interval
+                else "",
+                "at": f"{_position(metrics['accuracy'], low, high):.2f}",
+                "low": None if left is None else f"{left:.2f}",
+                "width": None
+                if left is None
+                else f"{_position(metrics['accuracy_high'], low, high) - left:.2f}",
+                "f1": metrics["f1_macro"],
+                "f1_text": text.ratio(metrics["f1_macro"]),
+                "delta": _value(get("delta_accuracy")),
+                "delta_text": text.NONE if is_baseline else text.points(get("delta_accuracy")),
+                "delta_interval": f"{text.points(get('delta_low'))} to "
+                f"{text.points(get('delta_high'))}"
+                if "delta_low" in metrics
+                else "",
+                "p": _value(get("p_adjusted")),
+                "p_text": text.p_value(get("p_adjusted")),
+                "significant": "p_adjusted" in metrics and metrics["p_adjusted"] < alpha,
+                "hard": _value(get("accuracy_hard")),
+                "hard_text": text.percent(get("accuracy_hard")),
+                "window": _value(window),
+                "window_text": text.percent(window),
+                "ece": metrics["ece"],
+                "ece_text": text.ratio(metrics["ece"]),
+            }
+        )
+    return rows
+
+
+def _value(value: float | None) -> float | str:
+    """Return what a column is sorted by; "" goes to the end."""
+    return "" if value is None else value
+
+
+def _range(results: Results) -> tuple[int, int]:
+    """Return the axis' ends [%], multiples of five around all intervals."""
+    of_models = [results.track(model) for model in results.models]
+    low = min(metrics.get("accuracy_low", metrics["accuracy"]) for metrics in of_models)
+    high = max(metrics.get("accuracy_high", metrics["accuracy"]) for metrics in of_models)
+    bottom = 5 * math.floor(20 * low)
+    return bottom, max(5 * math.ceil(20 * high), bottom + 5)
+
+
+def _position(share: float, low: int, high: int) -> float:
+    return 100 * (100 * share - low) / (high - low)
