@@ -15,4 +15,36 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        "results/report/index.html",
+        rules.report.output,
+
+
+# Targets for one step over all its shards or folds. DVC's stages ask for these.
+
+
+rule all_demo:
+    input:
+        expand("data/demo/{genre}", genre=DEMO_GENRES),
+
+
+rule all_audio:
+    input:
+        rules.tracks.input,
+
+
+rule all_handcrafted:
+    input:
+        expand(rules.handcrafted.output, shard=SHARDS),
+
+
+rule all_mel:
+    input:
+        expand(rules.mel.output, shard=SHARDS),
+
+
+for model in registry.MODELS:
+
+    rule:
+        name:
+            f"all_train_{model}"
+        input:
+            expand(f"results/models/{model}/{{fold}}/predictions.parquet", fold=FOLDS),

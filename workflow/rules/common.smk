@@ -1,9 +1,11 @@
+import hashlib
 from pathlib import Path
 
 from genreflow import params as parameters
 from genreflow.corpus.demo import DEMO_GENRES
 from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import find_genres, list_shards
+from genreflow.models import registry
 from genreflow.provenance import code_digest
 
 PARAMS = parameters.parse(config)
@@ -32,3 +34,13 @@ def corpus_digest(wildcards):
     if IS_DEMO:
         return "synthesised"
     return shard_digest(ROOT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
+
+
+def file_digest(path):
+    """The content of a small listing, or its absence."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if Path(path).is_file() else None
+
+
+def training_code(model):
+    """What training a model runs: the shared part, the model's module and its features' reader."""
+    return code_digest("genreflow.training", registry.module_name(model))

@@ -82,6 +82,7 @@ use rule train_svm_mel as train_xgb_handcrafted with:
         predictions="results/models/xgb_handcrafted/{fold}/predictions.parquet",
         metadata="results/models/xgb_handcrafted/{fold}/model.json",
         model="results/models/xgb_handcrafted/{fold}/model.skops",
+        booster="results/models/xgb_handcrafted/{fold}/model.ubj",
         grid="results/models/xgb_handcrafted/{fold}/cv.csv",
     log:
         "results/logs/train_xgb_handcrafted/{fold}.log",
