@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -95,7 +96,7 @@ def write_audio(
         Files found that are no audio.
     """
     rows = []
-    schema = with_stamp(AUDIO_SCHEMA, stamp)
+    schema = with_stamp(AUDIO_SCHEMA, _with_facts(stamp, sample_rate=params.sample_rate))
     with atomic(arrow) as temporary:
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             for file in files:
@@ -108,8 +109,11 @@ def write_audio(
         digest = audio_digest(
             (str(row["track_id"]) for row in usable), (str(row["pcm_sha256"]) for row in usable)
         )
-        facts = {"ignored": list(ignored), "audio": digest}
-        write_table(table, manifest, Stamp(stamp.kind, stamp.params, stamp.format, facts))
+        write_table(table, manifest, _with_facts(stamp, ignored=list(ignored), audio=digest))
+
+
+def _with_facts(stamp: Stamp, **facts: Any) -> Stamp:
+    return replace(stamp, facts={**stamp.facts, **facts})
 
 
 def _one_track(
@@ -178,7 +182,7 @@ class AudioShard:
     pcm_sha256
         Digest of each track's samples.
     sample_rate
-        Of every track [Hz]; 0 if there are no tracks.
+        Of every track [Hz].
     digest
         :func:`audio_digest` of the shard.
 
@@ -192,12 +196,13 @@ class AudioShard:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._reader = pa.ipc.open_file(pa.py_buffer(self._map))
-        stamp_of(self._reader.schema, path).check(expected, path)
+        stamp = stamp_of(self._reader.schema, path)
+        stamp.check(expected, path)
         batches = [self._reader.get_batch(i) for i in range(len(self))]
         self.track_id = [batch["track_id"][0].as_py() for batch in batches]
         self.genre = [batch["genre"][0].as_py() for batch in batches]
         self.pcm_sha256 = [batch["pcm_sha256"][0].as_py() for batch in batches]
-        self.sample_rate = int(batches[0]["sample_rate"][0].as_py()) if batches else 0
+        self.sample_rate = int(stamp.facts["sample_rate"])
         self.digest = audio_digest(self.track_id, self.pcm_sha256)
 
     def __len__(self) -> int:
@@ -212,6 +217,10 @@ class AudioShard:
         values = self._reader.get_batch(track)["samples"].values
         samples: Samples = values.to_numpy(zero_copy_only=True)
         return samples
+
+    def stamped(self, stamp: Stamp) -> Stamp:
+        """Add the digest of this audio to the stamp of what is made from it."""
+        return _with_facts(stamp, audio=self.digest)
 
     def __enter__(self) -> Self:
         return self

@@ -108,10 +108,11 @@ def _decibels(peak: float) -> str:
 
 
 def _quantise(mono: npt.NDArray[np.float32]) -> Samples:
-    scaled = mono * np.float32(FULL_SCALE)
-    np.rint(scaled, out=scaled)
-    np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1, out=scaled)
-    return scaled.astype(np.int16)
+    """Round to 16 bit; overwrites `mono`."""
+    mono *= np.float32(FULL_SCALE)
+    np.rint(mono, out=mono)
+    np.clip(mono, -FULL_SCALE, FULL_SCALE - 1, out=mono)
+    return mono.astype(np.int16)
 
 
 def _read(path: Path, max_seconds: float) -> tuple[npt.NDArray[np.float32], Source]:

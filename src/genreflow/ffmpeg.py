@@ -62,7 +62,8 @@ def read(path: Path, max_seconds: float) -> Stream:
         ]
     )
     whole = len(decoded.stdout) - len(decoded.stdout) % (4 * channels)
-    samples = np.frombuffer(decoded.stdout[:whole], dtype="<f4").reshape(-1, channels)
+    # A copy, because bytes can't be written to.
+    samples = np.frombuffer(decoded.stdout[:whole], dtype="<f4").reshape(-1, channels).copy()
     if not len(samples):
         raise FfmpegError(f"ffmpeg decoded nothing ({_complaint(decoded.stderr)})")
     seconds = float(about.get("duration", len(samples) / sample_rate))

@@ -75,8 +75,7 @@ def write_handcrafted(shard: AudioShard, params: Handcrafted, out: Path, stamp: 
         "track_id": pa.array(shard.track_id, pa.string()),
         "genre": pa.array(shard.genre, pa.string()),
     } | {name: pa.array(column) for name, column in zip(names, values.T, strict=True)}
-    facts = {**stamp.facts, "audio": shard.digest}
-    write_table(pa.table(columns), out, Stamp(stamp.kind, stamp.params, stamp.format, facts))
+    write_table(pa.table(columns), out, shard.stamped(stamp))
 
 
 def read_handcrafted(paths: Sequence[Path], expected: Stamp) -> pd.DataFrame:

@@ -93,7 +93,6 @@ def write_mel(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
     ]
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     starts = [offsets[i] + np.array(window_starts(n, window, hop)) for i, n in enumerate(counts)]
-    facts = {**stamp.facts, "audio": shard.digest}
     small = {
         "track_id": np.array(shard.track_id, dtype=np.str_),
         "genre": np.array(shard.genre, dtype=np.str_),
@@ -102,7 +101,7 @@ def write_mel(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
         "window_track": np.repeat(np.arange(len(counts)), [len(s) for s in starts]),
         "window_frames": np.int64(window),
         "hop_frames": np.int64(hop),
-        "stamp": np.str_(Stamp(stamp.kind, stamp.params, stamp.format, facts).to_json()),
+        "stamp": np.str_(shard.stamped(stamp).to_json()),
     }
     with atomic(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with _member(archive, "frames") as file:
