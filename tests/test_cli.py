@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from genreflow.cli import app
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_scan_counts_files_and_what_is_ignored(tmp_path: Path) -> None:
+    for name in ("rock/a.wav", "rock/b.mp3", "rock/cover.png", "[r&b]/c.ogg", "README"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    code, out, _ = run("corpus", "scan", tmp_path)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
+    assert code == 0
+    assert ["[r&b]", "1", "0"] in rows
+    assert ["rock", "2", "1"] in rows
+    assert ["2 genres", "3", "1"] in rows
+    assert "Not in any genre: 1 files" in out
+
+
+def test_errors_of_the_user_are_one_line_on_stderr(tmp_path: Path) -> None:
+    code, out, err = run("corpus", "scan", tmp_path / "nowhere")
+    assert code == 1
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_bugs_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(root: Path) -> tuple[str, ...]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("genreflow.corpus.scan.find_genres", fail)
+    result = CliRunner().invoke(app, ["corpus", "scan", str(tmp_path)])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_gtzan_does_not_touch_a_folder_that_holds_files(tmp_path: Path) -> None:
+    (tmp_path / "mine.wav").write_bytes(b"")
+    code, _, err = run("corpus", "gtzan", "--to", tmp_path)
+    assert code == 1
+    assert "left as it is" in err
+
+
+def test_help_needs_no_heavy_import() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from genreflow.cli import app; "
+        "CliRunner().invoke(app, ['--help']); "
+        "print({'numpy', 'pandas', 'sklearn', 'keras', 'librosa'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
