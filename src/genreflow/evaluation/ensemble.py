@@ -57,7 +57,7 @@ def build_ensemble(
         valid_stack = valid_stack[[models.index(model) for model in members]]
         test_stack = test_stack[[tested.index(model) for model in members]]
         found = simplex_weights(valid_stack, valid_keys.actual)
-        mixed = np.einsum("m,mtg->tg", found, test_stack)
+        mixed = np.einsum("m,mtg->tg", found / found.sum(), test_stack)
         parts.append(Predictions(test_keys.keys, mixed, test_keys.genres))
         weights.append(pd.DataFrame({"fold": fold, "model": members, "weight": found}))
     if not parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -47,19 +48,19 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.keys)
 
-    @property
+    @cached_property
     def actual(self) -> Codes:
         """The true genres as positions in `genres`."""
         return np.asarray(
             pd.Index(self.genres).get_indexer(pd.Index(self.keys["genre"])), dtype=np.intp
         )
 
-    @property
+    @cached_property
     def predicted(self) -> Codes:
         """The most probable genres; ties go to the first in the order of `genres`."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.intp)
 
-    @property
+    @cached_property
     def index(self) -> pd.MultiIndex:
         """What identifies a row: fold, track_id, window."""
         return pd.MultiIndex.from_frame(self.keys[["fold", "track_id", "window"]])

@@ -1,0 +1,390 @@
+"""Every statistic against an independent computation."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+from sklearn.metrics import f1_score
+
+from genreflow.evaluation.agreement import agreement, confused_pairs, hardest_tracks
+from genreflow.evaluation.calibration import expected_calibration_error, reliability
+from genreflow.evaluation.ensemble import build_ensemble, simplex_weights
+from genreflow.evaluation.intervals import accuracy_interval, f1_interval
+from genreflow.evaluation.leakage import audit_duplicates
+from genreflow.evaluation.lengths import accuracy_by_length
+from genreflow.evaluation.metrics import confusion, per_fold, per_genre, scores
+from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions
+from genreflow.evaluation.significance import holm, mcnemar_p
+from genreflow.evaluation.vote import hard_vote, soft_vote
+from genreflow.params import Evaluation
+
+decisions = st.integers(2, 6).flatmap(
+    lambda n_genres: st.lists(
+        st.tuples(st.integers(0, n_genres - 1), st.integers(0, n_genres - 1)),
+        min_size=1,
+        max_size=60,
+    ).map(lambda pairs: (n_genres, np.array(pairs, dtype=np.intp)))
+)
+
+
+def make(
+    probabilities: np.ndarray,
+    truth: list[int],
+    tracks: list[str] | None = None,
+    windows: list[int] | None = None,
+    fold: str = "0",
+) -> Predictions:
+    genres = tuple(f"g{i}" for i in range(probabilities.shape[1]))
+    n = len(truth)
+    keys = pd.DataFrame(
+        {
+            "fold": fold,
+            "track_id": tracks or [f"t{i:03d}" for i in range(n)],
+            "window": windows or [WHOLE_TRACK] * n,
+            "genre": [genres[i] for i in truth],
+            "role": "test",
+        }
+    )
+    return Predictions(keys, np.asarray(probabilities, float), genres)
+
+
+def dirichlet(n: int, n_genres: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).dirichlet(np.ones(n_genres), n)
+
+
+def naive_f1(actual: np.ndarray, predicted: np.ndarray, genre: int) -> tuple[float, float, float]:
+    hits = sum(a == p == genre for a, p in zip(actual, predicted, strict=True))
+    found = sum(p == genre for p in predicted)
+    there = sum(a == genre for a in actual)
+    precision = hits / found if found else 0.0
+    recall = hits / there if there else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    return precision, recall, f1
+
+
+@settings(max_examples=30, deadline=None)
+@given(decisions)
+def test_accuracy_and_macro_averages_equal_hand_counts(case: tuple[int, np.ndarray]) -> None:
+    _, pairs = case
+    actual, predicted = pairs.T
+    found = scores(actual, predicted)
+    by_genre = [naive_f1(actual, predicted, genre) for genre in sorted(set(actual))]
+    assert found.accuracy == pytest.approx(sum(actual == predicted) / len(actual))
+    assert found.precision_macro == pytest.approx(np.mean([row[0] for row in by_genre]))
+    assert found.recall_macro == pytest.approx(np.mean([row[1] for row in by_genre]))
+    assert found.f1_macro == pytest.approx(np.mean([row[2] for row in by_genre]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(decisions)
+def test_per_genre_scores_equal_hand_counts(case: tuple[int, np.ndarray]) -> None:
+    n_genres, pairs = case
+    actual, predicted = pairs.T
+    table = per_genre(actual, predicted, tuple(f"g{i}" for i in range(n_genres)))
+    for row in table.itertuples():
+        genre = int(row.genre[1:])
+        expected = naive_f1(actual, predicted, genre)
+        assert (row.precision, row.recall, row.f1) == pytest.approx(expected)
+        assert row.support == sum(actual == genre)
+
+
+@settings(max_examples=30, deadline=None)
+@given(decisions)
+def test_confusion_matrix_counts_every_decision_once(case: tuple[int, np.ndarray]) -> None:
+    n_genres, pairs = case
+    counts = confusion(*pairs.T, n_genres)
+    expected = Counter(map(tuple, pairs.tolist()))
+    for row in range(n_genres):
+        for column in range(n_genres):
+            assert counts[row, column] == expected[row, column]
+
+
+def test_folds_are_listed_in_numeric_order_with_their_own_accuracy() -> None:
+    folds = pd.Series(["10", "10", "2", "2"])
+    table = per_fold(folds, np.array([0, 1, 0, 1]), np.array([0, 1, 0, 0]))
+    assert table["fold"].tolist() == ["2", "10"]
+    assert table["accuracy"].tolist() == [0.5, 1.0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(bool, (2, 40)))
+def test_mcnemar_is_a_binomial_test_on_discordant_tracks(right: np.ndarray) -> None:
+    here, there = right
+    only_here, only_there = int((here & ~there).sum()), int((~here & there).sum())
+    if only_here + only_there:
+        expected = stats.binomtest(only_here, only_here + only_there, 0.5).pvalue
+    else:
+        expected = 1.0
+    assert mcnemar_p(here, there) == pytest.approx(expected)
+
+
+@settings(max_examples=10, deadline=None)  # statsmodels collects garbage at every call
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_steps_down_from_the_smallest_p_value(p_values: list[float]) -> None:
+    named = {f"m{i}": p for i, p in enumerate(p_values)}
+    expected: dict[str, float] = {}
+    so_far = 0.0
+    for rank, name in enumerate(sorted(named, key=lambda name: named[name])):
+        so_far = max(so_far, min(1.0, (len(named) - rank) * named[name]))
+        expected[name] = so_far
+    assert holm(named) == pytest.approx(expected)
+
+
+def test_accuracy_interval_agrees_with_the_normal_approximation() -> None:
+    rng = np.random.default_rng(1)
+    right = (rng.random(3000) < 0.7).astype(float)
+    found = accuracy_interval(right, [str(i) for i in range(3000)], Evaluation(n_bootstrap=4000))
+    assert found is not None
+    half = 1.96 * math.sqrt(right.mean() * (1 - right.mean()) / 3000)
+    assert found.low == pytest.approx(right.mean() - half, abs=0.1 * half)
+    assert found.high == pytest.approx(right.mean() + half, abs=0.1 * half)
+
+
+def test_interval_of_a_paired_difference_agrees_with_the_normal_approximation() -> None:
+    rng = np.random.default_rng(2)
+    difference = rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.7, 0.2], size=2000)
+    found = accuracy_interval(
+        difference, [str(i) for i in range(2000)], Evaluation(n_bootstrap=4000)
+    )
+    assert found is not None
+    half = 1.96 * difference.std() / math.sqrt(2000)
+    assert found.low == pytest.approx(difference.mean() - half, abs=0.1 * half)
+    assert found.high == pytest.approx(difference.mean() + half, abs=0.1 * half)
+
+
+def test_repeating_every_row_within_its_group_does_not_narrow_the_interval() -> None:
+    rng = np.random.default_rng(3)
+    right = (rng.random(80) < 0.6).astype(float)
+    names = [str(i) for i in range(80)]
+    once = accuracy_interval(right, names, Evaluation())
+    often = accuracy_interval(np.repeat(right, 20), np.repeat(names, 20).tolist(), Evaluation())
+    assert once == often
+
+
+def test_f1_interval_agrees_with_resampling_rows_one_by_one() -> None:
+    rng = np.random.default_rng(4)
+    actual = rng.integers(0, 4, 150)
+    predicted = np.where(rng.random(150) < 0.65, actual, rng.integers(0, 4, 150))
+    found = f1_interval(actual, predicted, [str(i) for i in range(150)], Evaluation())
+    draws = []
+    for _ in range(600):
+        rows = rng.integers(0, 150, 150)
+        draws.append(f1_score(actual[rows], predicted[rows], average="macro"))
+    assert found is not None
+    assert found.low == pytest.approx(np.quantile(draws, 0.025), abs=0.012)
+    assert found.high == pytest.approx(np.quantile(draws, 0.975), abs=0.012)
+
+
+def test_interval_of_a_wider_confidence_holds_the_narrower_one() -> None:
+    right = (np.random.default_rng(5).random(60) < 0.5).astype(float)
+    names = [str(i) for i in range(60)]
+    narrow = accuracy_interval(right, names, Evaluation(confidence=0.8))
+    wide = accuracy_interval(right, names, Evaluation(confidence=0.99))
+    assert narrow is not None
+    assert wide is not None
+    assert wide.low < narrow.low < right.mean() < narrow.high < wide.high
+
+
+def test_one_group_has_no_interval() -> None:
+    assert accuracy_interval(np.array([1.0, 0.0]), ["a", "a"], Evaluation()) is None
+
+
+@pytest.mark.parametrize("n_bins", [2, 7, 10])
+def test_calibration_error_equals_a_direct_count(n_bins: int) -> None:
+    probabilities = dirichlet(200, 4)
+    truth = np.random.default_rng(6).integers(0, 4, 200).tolist()
+    rows = make(probabilities, truth)
+    expected = 0.0
+    for number in range(n_bins):
+        inside = [
+            i
+            for i, row in enumerate(probabilities)
+            if min(int(row.max() * n_bins), n_bins - 1) == number
+        ]
+        if inside:
+            confidence = sum(probabilities[i].max() for i in inside) / len(inside)
+            accuracy = sum(probabilities[i].argmax() == truth[i] for i in inside) / len(inside)
+            expected += len(inside) / 200 * abs(confidence - accuracy)
+    assert expected_calibration_error(reliability(rows, n_bins)) == pytest.approx(expected)
+
+
+def test_certain_and_right_decisions_are_perfectly_calibrated() -> None:
+    bins = reliability(make(np.eye(3), [0, 1, 2]), 10)
+    assert expected_calibration_error(bins) == 0
+    assert bins["n"].tolist() == [3]
+
+
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(float, (24, 3), elements=st.floats(0.01, 1)))
+def test_soft_vote_is_the_mean_and_hard_vote_the_majority(raw: np.ndarray) -> None:
+    probabilities = raw / raw.sum(axis=1, keepdims=True)
+    tracks = [f"t{i % 5}" for i in range(24)]
+    windows = [i // 5 for i in range(24)]
+    rows = make(probabilities, [0] * 24, tracks, windows)
+    soft, hard = soft_vote(rows), hard_vote(rows)
+    assert soft.keys["track_id"].tolist() == sorted(set(tracks))
+    for position, track in enumerate(sorted(set(tracks))):
+        of_track = probabilities[[name == track for name in tracks]]
+        assert soft.probabilities[position] == pytest.approx(of_track.mean(axis=0))
+        ballots = Counter(of_track.argmax(axis=1).tolist())
+        assert ballots[int(hard[position])] == max(ballots.values())
+
+
+def test_a_tied_hard_vote_goes_to_the_more_probable_genre() -> None:
+    rows = make(np.array([[0.6, 0.4], [0.1, 0.9]]), [0, 0], ["t", "t"], [0, 1])
+    assert hard_vote(rows).tolist() == [1]
+
+
+def test_the_same_track_in_two_folds_is_voted_on_in_each() -> None:
+    one = make(np.array([[0.9, 0.1]]), [0], fold="0")
+    two = make(np.array([[0.2, 0.8]]), [0], fold="1")
+    both = Predictions(
+        pd.concat([one.keys, two.keys], ignore_index=True),
+        np.concatenate([one.probabilities, two.probabilities]),
+        one.genres,
+    )
+    assert soft_vote(both).predicted.tolist() == [0, 1]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000))
+def test_ensemble_weights_are_the_best_of_a_fine_grid(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    stack = np.stack([dirichlet(40, 3, seed + i) for i in range(3)])
+    truth = rng.integers(0, 3, 40)
+
+    def loss(weights: np.ndarray) -> float:
+        mixed = np.tensordot(weights, stack, 1)
+        return float(-np.log(mixed[np.arange(40), truth]).mean())
+
+    found = simplex_weights(stack, truth)
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(1, abs=1e-5)
+    steps = np.linspace(0, 1, 21)
+    grid = [np.array([a, b, 1 - a - b]) for a in steps for b in steps if a + b <= 1 + 1e-9]
+    assert loss(found) <= min(loss(np.clip(weights, 0, 1)) for weights in grid) + 1e-6
+
+
+def test_ensemble_never_looks_at_test_labels() -> None:
+    truth = [0, 1] * 10
+    good = make(np.where(np.eye(2)[truth] > 0, 0.9, 0.1), truth)
+    poor = make(np.full((20, 2), 0.5), truth)
+    # On test tracks the roles are swapped: weights learned there would prefer the other model.
+    ensemble = build_ensemble({"a": good, "b": poor}, {"a": poor, "b": good})
+    assert ensemble is not None
+    weights = ensemble.weights.set_index("model")["weight"]
+    assert weights["a"] == pytest.approx(1, abs=1e-3)
+
+
+def test_ensemble_of_one_model_does_not_exist() -> None:
+    rows = make(dirichlet(4, 2), [0, 1, 0, 1])
+    assert build_ensemble({"a": rows}, {"a": rows}) is None
+
+
+def test_ensemble_leaves_out_a_model_that_lacks_the_fold() -> None:
+    rows = make(dirichlet(4, 2), [0, 1, 0, 1])
+    other_fold = make(dirichlet(4, 2), [0, 1, 0, 1], fold="1")
+    ensemble = build_ensemble(
+        {"a": rows, "b": rows, "c": other_fold}, {"a": rows, "b": rows, "c": other_fold}
+    )
+    assert ensemble is not None
+    assert set(ensemble.weights["model"]) == {"a", "b"}
+    assert set(ensemble.decisions.keys["fold"]) == {"0"}
+
+
+def test_kappa_equals_its_definition() -> None:
+    one, other = make(dirichlet(90, 3, 1), [0] * 90), make(dirichlet(90, 3, 2), [0] * 90)
+    table = agreement({"a": one, "b": other}).set_index(["model", "other"])
+    observed = np.mean(one.predicted == other.predicted)
+    chance = sum(
+        np.mean(one.predicted == genre) * np.mean(other.predicted == genre) for genre in range(3)
+    )
+    row = table.loc[("a", "b")]
+    assert row["agreement"] == pytest.approx(observed)
+    assert row["kappa"] == pytest.approx((observed - chance) / (1 - chance))
+    assert row[["both_right", "only_model", "only_other", "both_wrong"]].sum() == 90
+
+
+def test_agreement_counts_only_tracks_that_both_models_decided() -> None:
+    one = make(dirichlet(4, 2, 1), [0] * 4, ["a", "b", "c", "d"])
+    other = make(dirichlet(3, 2, 2), [0] * 3, ["d", "b", "x"])
+    row = agreement({"one": one, "other": other}).set_index(["model", "other"])
+    assert row.loc[("one", "other"), "n"] == 2
+
+
+def test_hardest_tracks_are_those_most_models_got_wrong() -> None:
+    right, wrong = np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.3, 0.7], [0.9, 0.1]])
+    table = hardest_tracks({"a": make(right, [0, 0]), "b": make(wrong, [0, 0])})
+    assert table.to_dict("records") == [
+        {
+            "fold": "0",
+            "track_id": "t000",
+            "genre": "g0",
+            "models": 2,
+            "wrong": 1,
+            "probability": pytest.approx(0.6),
+            "taken_for": "g1",
+        }
+    ]
+
+
+def test_confused_pairs_are_counted_over_models() -> None:
+    wrong = np.array([[0.3, 0.7], [0.9, 0.1]])
+    pairs = confused_pairs({"a": make(wrong, [0, 0]), "b": make(wrong, [0, 1])})
+    first = pairs.iloc[0]
+    assert (first["actual"], first["predicted"], first["count"], first["models"]) == (
+        "g0",
+        "g1",
+        2,
+        2,
+    )
+    assert first["share"] == pytest.approx(2 / 3)
+
+
+def test_accuracy_by_length_is_left_out_when_all_clips_are_as_long() -> None:
+    rows = make(dirichlet(3, 2), [0, 1, 0])
+    lengths = pd.Series([30.0, 30.01, 29.99], index=rows.keys["track_id"])
+    assert accuracy_by_length({"a": rows}, lengths).empty
+
+
+def test_accuracy_by_length_counts_every_track_once() -> None:
+    rows = make(dirichlet(50, 2), [0, 1] * 25)
+    lengths = pd.Series(np.linspace(5, 30, 50), index=rows.keys["track_id"])
+    table = accuracy_by_length({"a": rows}, lengths)
+    assert table["n"].sum() == 50
+    right = (rows.actual == rows.predicted).sum()
+    assert (table["n"] * table["accuracy"]).sum() == pytest.approx(right)
+
+
+def test_duplicates_across_a_split_and_across_genres_are_reported() -> None:
+    tracks = pd.DataFrame(
+        {
+            "track_id": ["a", "b", "c", "d", "e"],
+            "genre": ["rock", "metal", "rock", "rock", "pop"],
+            "status": "ok",
+            "duplicate_group": ["a", "a", "c", "c", ""],
+            "duplicate_kind": ["near", "near", "exact", "exact", ""],
+        }
+    )
+    splits = pd.DataFrame(
+        {
+            "fold": "0",
+            "track_id": ["a", "b", "c", "d", "e"],
+            "role": ["test", "train", "train", "train", "test"],
+        }
+    )
+    found = audit_duplicates(tracks, splits)
+    assert found["n_groups"] == 2
+    assert found["n_near_pairs"] == 1
+    assert found["n_exact_pairs"] == 1
+    assert found["n_label_conflicts"] == 1
+    assert found["n_leaking"] == 1
+    assert [group["label_conflict"] for group in found["groups"]] == [True, False]
