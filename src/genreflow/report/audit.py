@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from genreflow.evaluation.compare import BASELINE
+from genreflow.params import BASELINE
 from genreflow.report import text
 from genreflow.report.results import Results
 

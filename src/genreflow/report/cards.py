@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from genreflow.evaluation.compare import BASELINE
 from genreflow.lineage import feature_kind
+from genreflow.params import BASELINE
 from genreflow.report import text
 from genreflow.report.costs import Cost
 from genreflow.report.leaderboard import about
@@ -32,7 +32,7 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
     window = params.features.mel.window_seconds
     return templates.get_template("card.md.j2").render(
         model=model,
-        about=f"{about(params, model)}.",
+        about=_about(results, model),
         input=f"log-mel windows of {window:g} s, {params.features.mel.n_mels} bands"
         if feature_kind(model) == "mel"
         else f"handcrafted features of a whole track ({params.features.handcrafted.set} set)",
@@ -68,6 +68,13 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
         split_digest=provenance.split,
         system=provenance.system,
     )
+
+
+def _about(results: Results, model: str) -> str:
+    """Return the model's title and what its parameters' docstring says of it."""
+    section = getattr(results.params.models, model)
+    described = (type(section).__doc__ or "").split(": ", 1)[-1].strip()
+    return f"{about(model)}: {described}"
 
 
 def _level(level: str, metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -114,10 +121,10 @@ def _mistakes(confusion: pd.DataFrame, model: str) -> str:
 
 
 def _chosen(results: Results, model: str) -> str:
-    """Return the parameters that a grid search chose in each fold as YAML; "" without one."""
+    """Return what training chose in each fold as YAML; "" where it chose nothing."""
     chosen = {
-        fold: facts["best_params"]
+        fold: facts["best"]
         for fold, facts in results.model_facts(model).items()
-        if facts.get("best_params")
+        if facts.get("best")
     }
     return yaml.safe_dump(chosen, sort_keys=True) if chosen else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from genreflow.evaluation.compare import BASELINE
+from genreflow.params import BASELINE
 from genreflow.report.theme import ACCENT, CONTRAST, INK, MUTED, Drawing
 
 _DARK = 0.72

@@ -95,11 +95,9 @@ def _read_cost(results: Results, model: str) -> Cost:
             timing = json.loads(measured.read_text(encoding="utf-8"))
             if timing["predictions_sha256"] == _sha256(folder / "predictions.parquet"):
                 timings.append(timing)
-        sizes.extend(
-            path.stat().st_size / 1e6
-            for path in sorted(folder.glob("model.*"))
-            if path.suffix != ".json"
-        )
+        files = [path for path in folder.glob("model.*") if path.suffix != ".json"]
+        if files:
+            sizes.append(sum(path.stat().st_size for path in files) / 1e6)
     facts = results.model_facts(model).values()
     counts = [fact["n_parameters"] for fact in facts if fact.get("n_parameters") is not None]
     tracks = sum(timing["n_tracks_predicted"] for timing in timings)

@@ -7,20 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation.compare import BASELINE
 from genreflow.evaluation.ensemble import NAME as ENSEMBLE
-from genreflow.params import Params
+from genreflow.models import registry
+from genreflow.params import BASELINE
 from genreflow.report import text
 from genreflow.report.results import Results
 
 
-def about(params: Params, model: str) -> str:
+def about(model: str) -> str:
     """Say in a few words what `model` is."""
     if model == ENSEMBLE:
         return "soft vote of all models"
-    section = getattr(params.models, model, None)
-    described = (type(section).__doc__ or "").split(": ", 1)[-1].strip()
-    return described.rstrip(".").removesuffix(", the baseline")
+    return registry.entry(model).title
 
 
 def axis(results: Results) -> dict[str, Any]:
@@ -55,7 +53,7 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
         rows.append(
             {
                 "model": model,
-                "about": about(results.params, model),
+                "about": about(model),
                 "is_baseline": is_baseline,
                 "winner": model == results.trained[0],
                 "accuracy": metrics["accuracy"],

@@ -11,9 +11,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from genreflow.evaluation.compare import BASELINE
 from genreflow.evaluation.ensemble import NAME as ENSEMBLE
-from genreflow.params import DEMO_ROOT
+from genreflow.params import BASELINE, DEMO_ROOT
 from genreflow.report import answer, charts, text, theme
 from genreflow.report.audit import describe_audit, describe_naive
 from genreflow.report.confusion import matrices
@@ -233,7 +232,7 @@ def _learning(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
 
 
 def _hardest(results: Results) -> dict[str, Any]:
-    table = results.table("hardest_tracks").fillna({"taken_for": ""})
+    table = results.table("hardest_tracks")
     tested = len(results.decisions.drop_duplicates(["fold", "track_id"]))
     by_all = int((table["wrong"] == table["models"]).sum())
     return {

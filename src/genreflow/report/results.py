@@ -13,11 +13,11 @@ import pandas as pd
 
 from genreflow import artifacts, lineage
 from genreflow.artifacts import Stamp
-from genreflow.evaluation.compare import BASELINE, Metrics
+from genreflow.evaluation.compare import Metrics
 from genreflow.evaluation.ensemble import NAME as ENSEMBLE
 from genreflow.evaluation.metrics import natural_order
 from genreflow.evaluation.run import stamp as evaluation_stamp
-from genreflow.params import Params
+from genreflow.params import BASELINE, Params
 
 log = logging.getLogger(__name__)
 
