@@ -17,6 +17,7 @@ from genreflow.report import answer, charts, text, theme
 from genreflow.report.audit import describe_audit, describe_naive
 from genreflow.report.confusion import matrices
 from genreflow.report.costs import Cost, read_steps
+from genreflow.report.exploration import explore
 from genreflow.report.leaderboard import axis, leaderboard
 from genreflow.report.provenance import Provenance
 from genreflow.report.results import Results
@@ -52,7 +53,7 @@ def render(
         **_hardest(results),
         **_audit(results),
         **_cost(results, costs, comparison, specs),
-        "exploration": None,
+        "exploration": explore(results, specs),
         "provenance": provenance,
     }
     page = templates.get_template("page.html.j2").render(
@@ -92,11 +93,7 @@ def _contents(sections: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("exploration", "Exploration"),
         ("provenance", "Provenance"),
     ]
-    absent = {
-        "learning": not sections["curves"],
-        "exploration": sections["exploration"] is None,
-    }
-    return [(id_, name) for id_, name in listed if not absent.get(id_)]
+    return [(id_, name) for id_, name in listed if id_ != "learning" or sections["curves"]]
 
 
 def _frame(results: Results) -> dict[str, Any]:

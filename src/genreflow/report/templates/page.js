@@ -102,6 +102,41 @@
     });
   });
 
+  // Correlations: one byte per pair beside the picture; pointer or arrow keys read them.
+  const heat = document.getElementById("correlations");
+  if (heat) {
+    const names = heat.dataset.names.split(" ");
+    const bytes = Uint8Array.from(atob(heat.dataset.values), (letter) => letter.charCodeAt(0));
+    const values = new Int8Array(bytes.buffer);
+    const mark = heat.querySelector("i");
+    const readout = heat.parentElement.querySelector(".readout");
+    const size = names.length;
+    let row = 0, column = 0;
+    const clamp = (index) => Math.min(size - 1, Math.max(0, index));
+    const read = () => {
+      const r = (values[row * size + column] / 100).toFixed(2).replace("-", "\u2212");
+      readout.textContent = `${names[row]} × ${names[column]}: r = ${r}`;
+      Object.assign(mark.style, {
+        left: `${(100 * column) / size}%`, top: `${(100 * row) / size}%`,
+        width: `max(${100 / size}%, 5px)`, height: `max(${100 / size}%, 5px)`, opacity: 1,
+      });
+    };
+    heat.addEventListener("pointermove", (event) => {
+      const box = heat.getBoundingClientRect();
+      column = clamp(Math.floor(((event.clientX - box.left) / box.width) * size));
+      row = clamp(Math.floor(((event.clientY - box.top) / box.height) * size));
+      read();
+    });
+    heat.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      row = clamp(row + step[0]);
+      column = clamp(column + step[1]);
+      read();
+    });
+  }
+
   // The section being read is marked in the contents.
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
   const reading = new IntersectionObserver(
