@@ -20,9 +20,9 @@ from genreflow.corpus.scan import TrackFile
 from genreflow.features.handcrafted import (
     extract,
     feature_names,
-    read_handcrafted,
     write_handcrafted,
 )
+from genreflow.features.handcrafted_table import read_handcrafted
 from genreflow.params import Features, Handcrafted, Params
 
 RATE = 22050

@@ -15,13 +15,13 @@ from genreflow.artifacts import StaleArtifactError
 from genreflow.audio import AudioShard, write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.features.mel import (
-    MelWindows,
     cut_windows,
     log_mel,
     window_geometry,
     window_starts,
     write_mel,
 )
+from genreflow.features.mel_windows import MelWindows
 from genreflow.features.spectrum import mel_filters
 from genreflow.params import Features, Mel, Params
 

@@ -8,15 +8,12 @@ beginning from the end, so the two durations stand for themselves here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from genreflow.artifacts import Stamp, read_table, stamp_of, write_table
+from genreflow.artifacts import Stamp, write_table
 from genreflow.audio import AudioShard
 from genreflow.decoding import Samples
 from genreflow.features import rhythm, waveform
@@ -76,36 +73,3 @@ def write_handcrafted(shard: AudioShard, params: Handcrafted, out: Path, stamp: 
         "genre": pa.array(shard.genre, pa.string()),
     } | {name: pa.array(column) for name, column in zip(names, values.T, strict=True)}
     write_table(pa.table(columns), out, shard.stamped(stamp))
-
-
-def read_handcrafted(paths: Sequence[Path], expected: Stamp) -> pd.DataFrame:
-    """Read any number of shards: track_id, genre and the features, sorted by track_id.
-
-    ``.attrs["audio_digests"]`` holds the digest of the audio behind each shard, by its name.
-
-    Raises
-    ------
-    StaleArtifactError
-        A shard was made with other parameters.
-    ValueError
-        Shards differ in their columns, or a feature is missing.
-    """
-    if not paths:
-        raise ValueError("read_handcrafted: no shards to read; expected at least one path")
-    frames: list[pd.DataFrame] = []
-    digests: dict[str, str] = {}
-    for path in paths:
-        frame = read_table(path, expected)
-        if frames and list(frame.columns) != list(frames[0].columns):
-            odd = sorted(set(frame.columns) ^ set(frames[0].columns)) or "their order"
-            raise ValueError(
-                f"{path}: columns differ from those of {paths[0]} ({odd}); delete both and rerun"
-            )
-        missing = frame.columns[frame.isna().any()]
-        if len(missing):
-            raise ValueError(f"{path}: holds missing values in {list(missing)}; delete and rerun")
-        digests[path.stem] = stamp_of(pq.read_schema(path), path).facts["audio"]
-        frames.append(frame)
-    table = pd.concat(frames).sort_values("track_id", ignore_index=True)
-    table.attrs["audio_digests"] = digests
-    return table
