@@ -23,7 +23,7 @@ rule all:
 
 rule all_demo:
     input:
-        expand("data/demo/{genre}", genre=DEMO_GENRES),
+        expand("data/demo/{genre}", genre=STYLES),
 
 
 rule all_audio:

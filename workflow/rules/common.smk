@@ -1,8 +1,9 @@
 import hashlib
+import shutil
 from pathlib import Path
 
 from genreflow import params as parameters
-from genreflow.corpus.demo import DEMO_GENRES
+from genreflow.corpus.styles import STYLES
 from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import find_genres, list_shards
 from genreflow.models import registry
@@ -11,7 +12,7 @@ from genreflow.provenance import code_digest
 PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
 IS_DEMO = PARAMS.corpus.root == parameters.DEMO_ROOT
-GENRES = DEMO_GENRES if IS_DEMO else find_genres(ROOT)
+GENRES = tuple(STYLES) if IS_DEMO else find_genres(ROOT)
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
 FOLDS = PARAMS.splits.folds
 MODELS = PARAMS.evaluation.models
@@ -38,9 +39,30 @@ def corpus_digest(wildcards):
 
 def file_digest(path):
     """The content of a small listing, or its absence."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if Path(path).is_file() else None
+    return (
+        hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if Path(path).is_file()
+        else None
+    )
 
 
 def training_code(model):
     """What training a model runs: the shared part, the model's module and its features' reader."""
     return code_digest("genreflow.training", registry.module_name(model))
+
+
+def leftovers():
+    """Artifacts of shards and folds that the parameters or the corpus no longer have.
+
+    They would be dead weight, and part of what DVC records although nothing makes them.
+    """
+    for folder in ("audio", "features/handcrafted", "features/mel"):
+        yield from (
+            f for f in Path("results", folder).glob("*.*") if f.stem not in SHARDS
+        )
+    yield from (f for f in Path("results/models").glob("*/*/") if f.name not in FOLDS)
+
+
+onstart:
+    for path in leftovers():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

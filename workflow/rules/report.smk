@@ -1,6 +1,8 @@
 def trained(pattern):
     """What the compared models wrote, one file per model and fold."""
-    return expand(f"results/models/{{model}}/{{fold}}/{pattern}", model=MODELS, fold=FOLDS)
+    return expand(
+        f"results/models/{{model}}/{{fold}}/{pattern}", model=MODELS, fold=FOLDS
+    )
 
 
 def training_tables(wildcards):

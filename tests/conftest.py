@@ -1,0 +1,210 @@
+"""A small project in a folder of its own, and what the two tools say about it."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+TINY = {
+    "corpus.root": "data/tiny",
+    "demo.tracks_per_genre": 6,
+    "demo.seconds": 3.0,
+    "evaluation.n_bootstrap": 100,
+    "models.svm_mel.n_components": 8,
+    "models.xgb_mel.n_estimators": 4,
+    "models.svm_handcrafted.inner_folds": 2,
+    "models.svm_handcrafted.C": [1.0],
+    "models.xgb_handcrafted.inner_folds": 2,
+    "models.xgb_handcrafted.n_estimators": [4],
+    "models.cnn.epochs": 2,
+    "models.lstm.epochs": 2,
+    "models.resnet50.epochs": 2,
+    "models.resnet50.input_size": 32,
+}
+TINY_GENRES = ("blues", "metal", "pop")
+
+
+def set_param(values: dict[str, Any], name: str, value: Any) -> None:
+    *path, last = name.split(".")
+    for part in path:
+        values = values[part]
+    values[last] = value
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the repository's tracked files, as a user has it after cloning."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path, **edits: Any) -> "Project":
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in filter(None, names.split("\0")):
+            if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        project = cls(folder)
+        (folder / "dvc.lock").unlink(missing_ok=True)
+        project.edit(**TINY | edits)
+        return project
+
+    def copy(self, folder: Path) -> "Project":
+        """Copy all files with their dates, as an archive would."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
+
+    def edit(self, **edits: Any) -> None:
+        values = self.params
+        for name, value in edits.items():
+            set_param(values, name, value)
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        (self.folder / "params.yaml").write_text(text, encoding="utf-8")
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user of this clone would."""
+        environment = os.environ | {
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.folder / "src"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "DVC_NO_ANALYTICS": "true",
+        }
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+        if check and done.returncode:
+            logs = "\n".join(
+                f"--- {log}\n{log.read_text(errors='replace')[-2000:]}"
+                for log in sorted(self.folder.glob("results/logs/**/*.log"))[-3:]
+            )
+            raise AssertionError(
+                f"{' '.join(command)}: {done.stdout[-4000:]}{done.stderr[-4000:]}{logs}"
+            )
+        return done
+
+    def snakemake(self, *arguments: str, cores: int = 2) -> None:
+        self.run("snakemake", "--cores", str(cores), *arguments)
+
+    def git(self, *arguments: str) -> str:
+        author = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        return self.run("git", *author, *arguments).stdout
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What Snakemake would do: jobs per rule, and the rules that it gives a reason for."""
+
+    jobs: dict[str, int]
+    reasons: dict[str, set[str]]
+
+    @property
+    def own_reasons(self) -> set[str]:
+        """Rules that rerun for a reason of their own, not because an input is made anew."""
+        inherited = "input files updated by another job"
+        return set().union(*(rules for why, rules in self.reasons.items() if why != inherited))
+
+
+def plan(project: Project, *targets: str) -> Plan:
+    """Ask Snakemake for a dry run. In this process: a hundred of them take a minute, not ten."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import (
+        DAGSettings,
+        ExecutionSettings,
+        OutputSettings,
+        Quietness,
+        ResourceSettings,
+    )
+
+    said = io.StringIO()
+    here = Path.cwd()
+    try:
+        with (
+            contextlib.redirect_stderr(said),
+            contextlib.redirect_stdout(said),
+            SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.RULES})) as api,
+        ):
+            workflow = api.workflow(
+                resource_settings=ResourceSettings(cores=1),
+                snakefile=project.folder / "Snakefile",
+                workdir=project.folder,
+            )
+            dag = workflow.dag(DAGSettings(targets=set(targets)))
+            dag.execute_workflow(
+                executor="dryrun", execution_settings=ExecutionSettings(lock=False)
+            )
+    finally:
+        os.chdir(here)
+    return parse_plan(said.getvalue())
+
+
+def parse_plan(text: str) -> Plan:
+    """Read the tables "Job stats" and "Reasons" that a dry run prints."""
+    stats = text.rpartition("Job stats:")[2]
+    jobs = {
+        rule: int(count)
+        for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.MULTILINE)
+        if rule not in ("total", "all")
+    }
+    if not jobs:
+        assert "Nothing to be done" in text, text
+    reasons = {}
+    for why, rules in re.findall(r"^    (\S[^\n]*):\n        (\w[^\n]*)$", text, re.MULTILINE):
+        reasons[why] = set(rules.split(", ")) - {"all"}
+    return Plan(jobs, reasons)
+
+
+def outdated_stages(project: Project) -> set[str]:
+    """Return the stages that ``dvc status`` names."""
+    from dvc.repo import Repo
+
+    with Repo(str(project.folder)) as repo:
+        return {name.removeprefix("dvc.yaml:") for name in repo.status()}
+
+
+def downstream(project: Project, stages: set[str]) -> set[str]:
+    """Add every stage that depends on one of `stages` in DVC's graph."""
+    import networkx as nx
+    from dvc.repo import Repo
+
+    with Repo(str(project.folder)) as repo:
+        graph = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing, copy=True)
+    return stages.union(*(nx.ancestors(graph, stage) for stage in stages))
+
+
+def synthesise(root: Path, genres=TINY_GENRES, tracks: int = 6, seconds: float = 3.0) -> None:
+    """Make a corpus of a few genres."""
+    from genreflow.corpus.demo import synthesise_genre
+    from genreflow.params import Demo
+
+    demo = Demo(tracks_per_genre=tracks, seconds=seconds)
+    for genre in genres:
+        synthesise_genre(genre, demo, root / genre)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Project:
+    """A tiny project that ``dvc repro`` has run, committed to git. Tests work on copies of it."""
+    project = Project.create(tmp_path_factory.mktemp("built project") / "clone")
+    synthesise(project.folder / "data/tiny")
+    project.git("init", "-q", "-b", "main")
+    project.run("dvc", "repro", "report")
+    project.git("add", "-A")
+    project.git("commit", "-q", "-m", "Run")
+    return project
