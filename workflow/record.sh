@@ -5,5 +5,5 @@ if ! snakemake --cores 1 --dry-run 2>&1 | grep -q "Nothing to be done"; then
   echo "The results are not up to date; run 'snakemake -j8' first." >&2
   exit 1
 fi
-dvc commit --force --quiet
-dvc status
+dvc commit --force --quiet report --with-deps
+dvc status report --with-deps

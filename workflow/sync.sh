@@ -3,9 +3,9 @@
 # DVC vouches for every one of them, give Snakemake that record and rebuild the report, which is
 # not versioned because it shows timings.
 set -euo pipefail
-if ! dvc status --quiet; then
+if ! dvc status --quiet report --with-deps; then
   echo "These stages differ from dvc.lock; run 'dvc pull', 'dvc checkout' or 'dvc repro' first:" >&2
-  dvc status >&2
+  dvc status report --with-deps >&2
   exit 1
 fi
 snakemake --cores 1 --quiet all --touch --forceall evaluate

@@ -1,0 +1,149 @@
+"""The whole pipeline on a tiny corpus, through both doors."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+
+from genreflow.models import registry
+from tests.conftest import TINY_GENRES, outdated_stages, plan
+
+pytestmark = pytest.mark.workflow
+
+
+def tracked_files(project):
+    """Map every file that DVC tracks below results/ to its bytes."""
+    lock = yaml.safe_load((project.folder / "dvc.lock").read_text())
+    outs = [out["path"] for stage in lock["stages"].values() for out in stage.get("outs", [])]
+    files = {}
+    for out in outs:
+        path = project.folder / out
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
+            if file.is_file() and file.name != ".snakemake_timestamp":
+                files[file.relative_to(project.folder).as_posix()] = file.read_bytes()
+    return files
+
+
+def test_all_seven_models_are_compared_with_the_baseline(built):
+    table = pd.read_csv(built.folder / "results/report/comparison.csv")
+    tracks = table[table["level"] == "track"].set_index("model")
+    assert set(registry.MODELS) <= set(tracks.index)
+    assert tracks["accuracy"].between(0, 1).all()
+    assert tracks.loc["xgb_mel", "delta_accuracy"] == 0
+    assert tracks.loc[list(registry.MODELS), "fit_seconds"].gt(0).all()
+    metrics = json.loads((built.folder / "results/report/metrics.json").read_text())
+    assert metrics["cnn"]["track"]["accuracy"] == pytest.approx(tracks.loc["cnn", "accuracy"])
+    page = (built.folder / "results/report/index.html").read_text(encoding="utf-8")
+    assert all(entry.title in page for entry in registry.MODELS.values())
+
+
+def test_accuracy_can_be_recomputed_from_the_predictions(built):
+    table = pd.read_csv(built.folder / "results/report/comparison.csv")
+    reported = table.set_index(["model", "level"])["accuracy"]
+    for model in registry.MODELS:
+        rows = pd.read_parquet(built.folder / f"results/models/{model}/0/predictions.parquet")
+        test = rows[rows["role"] == "test"]
+        vote = test.groupby(["track_id", "genre"])[list(TINY_GENRES)].mean().reset_index("genre")
+        accuracy = (vote[list(TINY_GENRES)].idxmax(axis=1) == vote["genre"]).mean()
+        assert reported[model, "track"] == pytest.approx(accuracy)
+
+
+def test_no_group_is_on_both_sides_of_a_split(built):
+    splits = pd.read_parquet(built.folder / "results/splits.parquet")
+    assert splits.groupby(["fold", "group"])["role"].nunique().max() == 1
+
+
+def test_both_tools_have_nothing_left_to_do_after_dvc_repro(built):
+    assert plan(built).jobs == {}
+    assert outdated_stages(built) == {"demo"}
+
+
+def test_a_run_leaves_git_clean(built):
+    assert built.git("status", "--porcelain") == ""
+
+
+def test_a_second_run_in_another_folder_gives_the_same_bytes(built, tmp_path, monkeypatch):
+    """Other folder, other door, other -j, other locale, other order of listing and of hashing."""
+    other = built.copy(tmp_path / "another place")
+    expected = tracked_files(built)
+    for path in (other.folder / "results", other.folder / ".snakemake", other.folder / ".cache"):
+        remove(path)
+    reverse_listing(other.folder / "data/tiny")
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    other.snakemake(cores=1)
+    found = tracked_files(other)
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
+    before = (other.folder / "dvc.lock").read_bytes()
+    other.run("bash", "workflow/record.sh")
+    assert (other.folder / "dvc.lock").read_bytes() == before
+
+
+def remove(path: Path) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def reverse_listing(root):
+    """Create the files anew in reverse order, which is the order many file systems list them in."""
+    for genre in sorted(root.iterdir()):
+        contents = [(path, path.read_bytes()) for path in sorted(genre.iterdir(), reverse=True)]
+        for path, _ in contents:
+            path.unlink()
+        for path, content in contents:
+            path.write_bytes(content)
+
+
+def test_a_corpus_as_users_have_it(built, tmp_path):
+    """Mixed formats and lengths, odd names, stray and broken files: all listed, none fatal."""
+    project = built.copy(tmp_path / "odd corpus")
+    root = project.folder / "data/tiny"
+    (root / "blues").rename(root / "Blues & Søul")
+    folder = root / "Blues & Søul"
+    tone = 0.3 * np.sin(np.arange(44100 * 4) * 0.05) * (1 + np.sin(np.arange(44100 * 4) * 0.001))
+    soundfile.write(folder / "stereo é.ogg", np.stack([tone, 0.5 * tone], axis=1), 44100)
+    soundfile.write(folder / "short.wav", tone[:20000], 44100)
+    (folder / "cover.png").write_bytes(b"no audio")
+    (folder / ".DS_Store").write_bytes(b"hidden")
+    (folder / "broken.mp3").write_bytes(b"not an mp3")
+    project.edit(
+        **{
+            "evaluation.models": ["xgb_mel", "svm_handcrafted"],
+            "tracks.max_rejected_fraction": 0.5,
+            "corpus.shards_per_genre": 2,
+        }
+    )
+    project.snakemake()
+    tracks = pd.read_parquet(project.folder / "results/tracks.parquet").set_index("track_id")
+    assert tracks.loc["Blues & Søul/stereo é.ogg", "status"] == "ok"
+    assert tracks.loc["Blues & Søul/short.wav", "reason"]
+    assert tracks.loc["Blues & Søul/broken.mp3", "status"] == "rejected"
+    page = (project.folder / "results/report/index.html").read_text(encoding="utf-8")
+    assert "Blues &amp; Søul" in page
+    assert "broken.mp3" in page
+    assert not (project.folder / "results/audio/metal.arrow").exists(), "left over from one shard"
+
+
+def test_too_many_bad_files_stop_the_run_with_a_readable_message(built, tmp_path):
+    project = built.copy(tmp_path / "bad corpus")
+    for n in range(5):
+        (project.folder / f"data/tiny/pop/broken {n}.wav").write_bytes(b"RIFF nothing")
+    failed = project.run("snakemake", "--cores", "2", "--show-failed-logs", check=False)
+    assert failed.returncode != 0
+    assert "5 of 23 files" in failed.stderr
+    assert "pop/broken 4.wav" in failed.stderr
+    assert "Traceback" not in failed.stderr.partition("Logfile")[2]
+
+
+def test_a_wrong_parameter_stops_before_any_job(built, tmp_path):
+    project = built.copy(tmp_path / "wrong")
+    project.edit(**{"audio.sample_rate": "fast"})
+    failed = project.run("snakemake", "--cores", "1", check=False)
+    assert failed.returncode != 0
+    assert "audio.sample_rate: Input should be a valid integer" in failed.stderr
