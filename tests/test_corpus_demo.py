@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.corpus import synth
-from genreflow.corpus.demo import DEMO_GENRES, _notes, _strokes, synthesise_genre, synthesise_track
+from genreflow.corpus.band import notes, strokes
+from genreflow.corpus.demo import DEMO_GENRES, synthesise_genre, synthesise_track
 from genreflow.corpus.styles import STYLES, Style
 from genreflow.corpus.synth import SAMPLE_RATE, VOICES, Sound, Voice
 from genreflow.params import Demo
@@ -119,9 +120,9 @@ def test_every_style_is_well_formed(genre: str) -> None:
         style.comp: "x",
     }.items():
         assert len(pattern) == 16
-        assert {symbol for _, _, symbol in _strokes(pattern)} <= set(symbols)
+        assert {symbol for _, _, symbol in strokes(pattern)} <= set(symbols)
     assert set(style.voices) <= set(VOICES)
-    assert all(len(_notes(chord)) >= 3 for chord in style.chords.split())
+    assert all(len(notes(chord)) >= 3 for chord in style.chords.split())
 
 
 def test_no_two_genres_share_most_ingredients() -> None:
@@ -135,15 +136,15 @@ def test_no_two_genres_share_most_ingredients() -> None:
 
 
 def test_patterns_give_step_length_and_symbol() -> None:
-    assert list(_strokes("1---..3-5.......")) == [(0, 4, "1"), (6, 2, "3"), (8, 1, "5")]
+    assert list(strokes("1---..3-5.......")) == [(0, 4, "1"), (6, 2, "3"), (8, 1, "5")]
 
 
 @pytest.mark.parametrize(
-    ("chord", "notes"),
+    ("chord", "semitones"),
     [("C", [0, 4, 7]), ("Bbm7", [10, 13, 17, 20]), ("F#", [6, 10, 13]), ("G5", [7, 14, 19])],
 )
-def test_chord_symbols_give_semitones(chord: str, notes: list[int]) -> None:
-    assert _notes(chord) == notes
+def test_chord_symbols_give_semitones(chord: str, semitones: list[int]) -> None:
+    assert notes(chord) == semitones
 
 
 @pytest.mark.parametrize("name", VOICES)
