@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from synthetic_results import GENRES, Run, make_run
 
 from genreflow import artifacts, lineage
 from genreflow.artifacts import StaleArtifactError
 from genreflow.evaluation import evaluate
 from genreflow.evaluation.predictions import PredictionsError
 from genreflow.evaluation.run import stamp
+from tests.synthetic_results import GENRES, Run, make_run
 
 
 def run_evaluation(run: Run) -> None:

@@ -15,7 +15,7 @@ Palette = npt.NDArray[np.uint8]
 # From dark to light through the page's blue and orange; lightness rises throughout, so that the
 # scale also reads in grey.
 _HEAT_STOPS = ["#0d1220", "#15335e", "#2a5f9e", "#8a7f94", "#cf7d45", "#f3b877", "#fff3da"]
-_POSITIVE, _NEGATIVE = "#1f5fa8", "#c2560c"
+_POSITIVE, _NEGATIVE = "#1f5fa8", "#b54c07"
 
 
 def heat_palette() -> Palette:

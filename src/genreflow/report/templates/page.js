@@ -1,6 +1,7 @@
 "use strict";
 (() => {
   const { config, specs } = JSON.parse(document.getElementById("charts").textContent);
+  if (innerWidth < 600) config.legend.columns = 3;
   const views = new Map();
   const waiting = new Map();
   for (const id of Object.keys(specs)) {

@@ -1,0 +1,348 @@
+"""The report: tables, words, page and model cards, on invented results."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from base64 import b64decode
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from genreflow.evaluation import evaluate
+from genreflow.params import Params
+from genreflow.report import answer, feature_space, png, provenance, text
+from genreflow.report.build import build_report
+from genreflow.report.costs import read_costs
+from genreflow.report.results import ReportError, Results, read_results
+from genreflow.report.tables import CONTRACT, comparison
+from tests.synthetic_results import GENRES, Run, add_features, make_run
+
+
+def evaluated(results: Path, **options: object) -> Run:
+    run = make_run(results, **options)  # type: ignore[arg-type]
+    evaluate(
+        run.params,
+        run.predictions,
+        run.splits,
+        run.tracks,
+        run.histories,
+        run.evaluation,
+        run.report,
+    )
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = evaluated(tmp_path_factory.mktemp("report") / "results", tracks_per_genre=6, windows=3)
+    add_features(made)
+    build_report(made.params, made.results, made.report)
+    return made
+
+
+@pytest.fixture(scope="module")
+def page(run: Run) -> str:
+    return (run.report / "index.html").read_text(encoding="utf-8")
+
+
+class Attributes(HTMLParser):
+    """Collect what the elements of a page point at, and their ids."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "href", "srcset", "action", "data", "poster"):
+                self.links.append(value or "")
+            if name == "id":
+                self.ids.append(value or "")
+
+
+def test_comparison_has_the_contract_columns_first(run: Run) -> None:
+    table = pd.read_csv(run.report / "comparison.csv")
+    assert list(table.columns[: len(CONTRACT)]) == CONTRACT
+
+
+def test_comparison_has_a_row_per_model_and_level_best_first(run: Run) -> None:
+    table = pd.read_csv(run.report / "comparison.csv")
+    track = table[table["level"] == "track"]
+    assert set(track["model"]) == {*run.predictions, "ensemble"}
+    assert track["accuracy"].is_monotonic_decreasing
+    windows = set(table.loc[table["level"] == "window", "model"])
+    assert windows == {m for m in run.predictions if not m.endswith("_handcrafted")}
+
+
+def test_comparison_equals_metrics_json(run: Run) -> None:
+    metrics = json.loads((run.report / "metrics.json").read_text())
+    table = pd.read_csv(run.report / "comparison.csv")
+    for row in table.to_dict("records"):
+        of_row = metrics[row["model"]][row["level"]]
+        for name in ("n", "accuracy", "accuracy_low", "f1_macro", "delta_accuracy", "p_adjusted"):
+            if name in of_row:
+                assert row[name] == pytest.approx(of_row[name])
+            else:
+                assert np.isnan(row[name])
+
+
+def test_costs_count_only_with_the_predictions_they_belong_to(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "results", models=("xgb_mel", "cnn"), n_folds=1, windows=2)
+    timing = run.results / "benchmarks" / "cnn" / "0.json"
+    values = json.loads(timing.read_text())
+    timing.write_text(json.dumps(values | {"predictions_sha256": "0" * 64}))
+    results = read_results(run.params, run.results)
+    costs = read_costs(results)
+    assert costs["cnn"].fit_seconds is None
+    assert costs["cnn"].parameters == 3000
+    assert costs["xgb_mel"].fit_seconds is not None
+    assert costs["ensemble"].fit_seconds is None
+    table = comparison(results, costs).set_index(["model", "level"])
+    assert np.isnan(table.loc[("cnn", "track"), "fit_seconds"])
+
+
+def test_cost_of_a_model_is_the_mean_of_its_folds_and_the_largest_memory(run: Run) -> None:
+    timings = [
+        json.loads(path.read_text())
+        for path in sorted((run.results / "benchmarks" / "lstm").glob("*.json"))
+    ]
+    cost = read_costs(read_results(run.params, run.results))["lstm"]
+    assert cost.fit_seconds == pytest.approx(np.mean([t["fit_seconds"] for t in timings]))
+    assert cost.peak_rss_mb == max(t["peak_rss_mb"] for t in timings)
+    assert cost.predict_ms_per_track == pytest.approx(
+        1000 * sum(t["predict_seconds"] for t in timings) / (60 * len(timings))
+    )
+
+
+def test_markdown_tables_are_well_formed(run: Run) -> None:
+    markdown = (run.report / "comparison.md").read_text()
+    tables = re.findall(r"(?:^\|.*\|$\n?)+", markdown, flags=re.MULTILINE)
+    assert len(tables) == 2
+    for table in tables:
+        assert len({line.count("|") for line in table.strip().splitlines()}) == 1
+
+
+def test_page_needs_nothing_but_itself(page: str) -> None:
+    found = Attributes(page)
+    assert all(link.startswith(("#", "data:")) for link in found.links)
+    css = page.split("<style>")[1].split("</style>")[0]
+    assert "url(" not in css
+    assert "@import" not in css
+
+
+def test_links_within_the_page_lead_somewhere(page: str) -> None:
+    found = Attributes(page)
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+    assert len(found.ids) == len(set(found.ids))
+
+
+def test_page_has_a_place_for_every_chart(page: str) -> None:
+    json_text = page.split('<script type="application/json" id="charts">')[1].split("</script>")[0]
+    charts = json.loads(json_text)["specs"]
+    assert set(charts) <= set(Attributes(page).ids)
+    assert {"chart-genres", "chart-map", "chart-cost", "chart-curve-cnn"} <= set(charts)
+
+
+def test_what_comes_from_files_is_escaped(page: str) -> None:
+    assert "no audio could be decoded &lt;b&gt;here&lt;/b&gt;" in page
+    assert "<b>here</b>" not in page
+
+
+def test_page_stays_small(page: str) -> None:
+    assert len(page.encode()) < 10_000_000
+
+
+def test_every_model_has_a_card(run: Run) -> None:
+    cards = {path.stem for path in (run.report / "model_cards").glob("*.md")}
+    assert cards == set(run.predictions)
+    card = (run.report / "model_cards" / "cnn.md").read_text()
+    assert "learning_rate" in card
+    assert all(genre in card for genre in GENRES)
+
+
+def test_the_report_goes_without_costs_features_and_histories(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "results",
+        models=("xgb_mel", "svm_handcrafted", "lstm"),
+        n_folds=1,
+        windows=2,
+    )
+    evaluate(run.params, run.predictions, run.splits, run.tracks, {}, run.evaluation, run.report)
+    for path in (run.results / "benchmarks").rglob("*.json"):
+        path.unlink()
+    build_report(run.params, run.results, run.report)
+    html = (run.report / "index.html").read_text()
+    assert "Left out of this page" in html
+    assert "maps of the features" in html
+    assert 'id="learning"' not in html
+    assert "there is no spread over folds" in html
+
+
+def test_a_single_model_without_the_baseline_still_makes_a_page(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "results", models=("cnn",), n_folds=1, windows=2)
+    build_report(run.params, run.results, run.report)
+    html = (run.report / "index.html").read_text()
+    assert "The baseline xgb_mel was not trained" in html
+
+
+def test_features_of_other_parameters_are_named_and_left_out(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "results", models=("xgb_mel",), n_folds=1, windows=2)
+    add_features(run)
+    path = next((run.results / "features" / "handcrafted").glob("*.parquet"))
+    path.write_bytes(b"no parquet")
+    build_report(run.params, run.results, run.report)
+    html = (run.report / "index.html").read_text()
+    assert "Left out of this page" in html
+    assert 'id="chart-map"' not in html
+
+
+def test_without_an_evaluation_the_error_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="rule evaluate"):
+        build_report(Params(), tmp_path, tmp_path / "report")
+
+
+def with_metrics(run: Run, changes: dict[str, dict[str, float]]) -> Results:
+    results = read_results(run.params, run.results)
+    for model, values in changes.items():
+        results.metrics[model]["track"] |= values
+    return results
+
+
+def test_a_lead_that_may_be_chance_is_called_that(run: Run) -> None:
+    results = read_results(run.params, run.results)
+    best = results.trained[0]
+    everyone = {m: {"p_adjusted": 0.4} for m in results.trained if m != "xgb_mel"}
+    words = answer.plain_answer(with_metrics(run, everyone))
+    assert words.startswith(f"{best} is the most accurate model")
+    assert "not significant (p = 0.40" in words
+    assert "could be chance" in words
+
+
+def test_a_significant_lead_is_called_that(run: Run) -> None:
+    results = read_results(run.params, run.results)
+    best = results.trained[0]
+    words = answer.plain_answer(
+        with_metrics(run, {best: {"p_adjusted": 0.0004, "delta_accuracy": 0.2}})
+    )
+    assert "a significant difference (p < 0.001" in words
+
+
+def test_a_baseline_that_wins_is_called_the_baseline(run: Run) -> None:
+    words = answer.plain_answer(with_metrics(run, {"xgb_mel": {"accuracy": 0.999}}))
+    assert words.startswith("xgb_mel is the most accurate model: 99.9 %")
+    assert "It is the baseline itself" in words
+
+
+def test_an_ensemble_never_wins_the_headline(run: Run) -> None:
+    words = answer.headline(with_metrics(run, {"ensemble": {"accuracy": 1.0}}))
+    assert not words.startswith("ensemble")
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "expected"),
+    [
+        (text.percent, 0.8123, "81.2 %"),
+        (text.percent, None, "–"),
+        (text.percent, float("nan"), "–"),
+        (text.points, -0.1, "−10.0"),
+        (text.points, -0.0001, "0.0"),
+        (text.p_value, 0.0, "< 0.001"),
+        (text.p_value, 0.0421, "0.042"),
+        (text.p_value, 0.446, "0.45"),
+        (text.integer, 1234567, "1\u202f234\u202f567"),
+        (text.number, 0.1234, "0.12"),
+        (text.number, 45.67, "45.7"),
+        (text.duration, 0.123, "0.12 s"),
+        (text.duration, 750, "12.5 min"),
+        (text.duration, 11160, "3.1 h"),
+    ],
+)
+def test_numbers_are_written_for_readers(write, value, expected) -> None:  # type: ignore[no-untyped-def]
+    assert write(value) == expected
+
+
+def test_png_holds_the_pixels_it_was_given() -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    data = b64decode(png.data_url(pixels, png.heat_palette()).split(",")[1])
+    chunks = {}
+    at = 8
+    while at < len(data):
+        (size,) = struct.unpack(">I", data[at : at + 4])
+        kind, content = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        (checksum,) = struct.unpack(">I", data[at + 8 + size : at + 12 + size])
+        assert checksum == zlib.crc32(kind + content)
+        chunks[kind] = content
+        at += 12 + size
+    assert struct.unpack(">II", chunks[b"IHDR"][:8]) == (4, 3)
+    rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(3, 5)
+    assert (rows[:, 0] == 0).all()
+    assert (rows[:, 1:] == pixels).all()
+
+
+def test_heat_palette_rises_in_lightness() -> None:
+    lightness = png.heat_palette()[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) > -0.5).all()
+
+
+@pytest.fixture(scope="module")
+def features(run: Run) -> feature_space.Features:
+    return feature_space.read_features(read_results(run.params, run.results))
+
+
+def test_correlations_equal_pandas(features: feature_space.Features) -> None:
+    found = feature_space.correlations(features)
+    expected = pd.DataFrame(features.matrix, columns=features.names).corr()
+    values = np.frombuffer(b64decode(found.values), np.int8).reshape(12, 12) / 100
+    ordered = expected.loc[found.names, found.names].to_numpy()
+    assert np.abs(values - ordered).max() <= 0.0051
+    one, other, r = found.strongest[0]
+    assert {one, other} == {"feature_00_mean", "feature_01_mean"}
+    assert r == pytest.approx(expected.loc[one, other])
+
+
+def test_anova_equals_scipy(features: feature_space.Features) -> None:
+    top = feature_space.anova_f(features).iloc[0]
+    column = features.matrix[:, features.names.index(top["feature"])]
+    by_genre = [column[features.tracks["genre"] == genre] for genre in GENRES]
+    assert top["score"] == pytest.approx(stats.f_oneway(*by_genre).statistic)
+
+
+@pytest.fixture(scope="module")
+def maps(features: feature_space.Features) -> pd.DataFrame:
+    return feature_space.maps(features, seed=0)
+
+
+def test_maps_place_every_track_once_per_projection(maps: pd.DataFrame) -> None:
+    assert maps.groupby("projection").size().to_dict() == {"PCA": 60, "LDA": 60, "t-SNE": 60}
+    assert not maps.duplicated(["projection", "track_id"]).any()
+
+
+def test_pca_spreads_as_the_two_largest_singular_values(
+    features: feature_space.Features, maps: pd.DataFrame
+) -> None:
+    plane = maps.loc[maps["projection"] == "PCA", ["x", "y"]].to_numpy()
+    singular = np.linalg.svd(features.matrix, compute_uv=False)[:2]
+    assert np.sqrt((plane**2).sum(axis=0)) == pytest.approx(singular, rel=0.01)
+
+
+def test_corpus_fingerprint_ignores_order_and_notices_content(run: Run) -> None:
+    tracks = read_results(run.params, run.results).tracks
+    same = provenance.corpus_fingerprint(tracks.sample(frac=1, random_state=0))
+    assert same == provenance.corpus_fingerprint(tracks)
+    other = tracks.assign(source_sha256=tracks["source_sha256"].str[::-1])
+    assert provenance.corpus_fingerprint(other) != same
+
+
+def test_changed_parameters_are_listed_with_their_default(run: Run) -> None:
+    found = provenance.collect(read_results(run.params, run.results))
+    assert ("splits.strategy", "kfold", "holdout") in found.changed
+    assert all(fold["train"] + fold["valid"] + fold["test"] == 60 for fold in found.folds)
