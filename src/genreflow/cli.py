@@ -1,4 +1,4 @@
-"""The command line: ``genreflow corpus scan``, ``genreflow corpus gtzan``.
+"""The command line: ``genreflow leaderboard``, ``genreflow corpus scan`` …
 
 Every command imports what it needs when it runs, so that ``--help`` answers at once.
 """
@@ -34,11 +34,6 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or fetch one.")
 app.add_typer(corpus_app, name="corpus")
-
-
-@app.callback()
-def _genreflow() -> None:
-    """Keep the names of commands even while there is only one group."""
 
 
 @corpus_app.command("scan")
@@ -86,3 +81,15 @@ def corpus_gtzan(
         f"audio is decoded.\nNext: set corpus.root to {fetched.folder} in params.yaml and run "
         "`make run`."
     )
+
+
+@app.command()
+def leaderboard(
+    report: Annotated[Path, typer.Argument(help="Folder of the report.")] = Path("results/report"),
+) -> None:
+    """Print the comparison of the models, best first."""
+    from rich.console import Console
+
+    from genreflow.report.terminal import print_leaderboard
+
+    print_leaderboard(report, Console())

@@ -1,0 +1,52 @@
+"""The leaderboard in a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from genreflow.report.results import ReportError
+
+
+def print_leaderboard(report: Path, console: Console) -> None:
+    """Print the track level of ``comparison.csv``, best model first, and where the page is.
+
+    Raises
+    ------
+    ReportError
+        There is no comparison yet.
+    """
+    source = report / "comparison.csv"
+    if not source.is_file():
+        raise ReportError(f"{source}: not there yet; run `make run` or `snakemake -j8` first")
+    rows = pd.read_csv(source).query("level == 'track'").sort_values("accuracy", ascending=False)
+    table = Table(title=f"Track level, {rows['n'].max()} test tracks")
+    for name in (
+        "model",
+        "accuracy",
+        "95 % interval",
+        "macro F1",
+        "to baseline",
+        "p (Holm)",
+        "fit",
+    ):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    for row in rows.itertuples():
+        table.add_row(
+            row.model,
+            f"{row.accuracy:.3f}",
+            f"{row.accuracy_low:.3f} – {row.accuracy_high:.3f}",
+            f"{row.f1_macro:.3f}",
+            f"{row.delta_accuracy:+.3f}",
+            _or_dash(row.p_adjusted, ".3f"),
+            _or_dash(row.fit_seconds, ".0f", " s"),
+        )
+    console.print(table)
+    console.print(f"Report: {report / 'index.html'}")
+
+
+def _or_dash(value: float, form: str, unit: str = "") -> str:
+    return "–" if pd.isna(value) else f"{value:{form}}{unit}"

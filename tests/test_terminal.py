@@ -1,0 +1,46 @@
+import io
+
+import pandas as pd
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from genreflow.cli import app
+from genreflow.report.results import ReportError
+from genreflow.report.terminal import print_leaderboard
+
+ROWS = pd.DataFrame(
+    {
+        "model": ["xgb_mel", "cnn", "cnn"],
+        "level": ["track", "track", "window"],
+        "n": [90, 90, 900],
+        "accuracy": [0.5, 0.75, 0.7],
+        "accuracy_low": [0.4, 0.66, 0.66],
+        "accuracy_high": [0.6, 0.84, 0.74],
+        "f1_macro": [0.49, 0.74, 0.69],
+        "delta_accuracy": [0.0, 0.25, 0.2],
+        "p_adjusted": [None, 0.004, None],
+        "fit_seconds": [None, 61.2, 61.2],
+    }
+)
+
+
+def test_the_best_model_comes_first_and_unknown_values_are_dashes(tmp_path):
+    ROWS.to_csv(tmp_path / "comparison.csv", index=False)
+    console = Console(width=120, record=True, file=io.StringIO())
+    print_leaderboard(tmp_path, console)
+    text = console.export_text()
+    assert "90 test tracks" in text
+    assert text.index("cnn") < text.index("xgb_mel")
+    assert text.count("cnn") == 1
+    assert "+0.250" in text
+    assert "61 s" in text
+    assert "–" in text.splitlines()[-4]
+
+
+def test_without_a_comparison_the_remedy_is_named(tmp_path):
+    with pytest.raises(ReportError, match="make run"):
+        print_leaderboard(tmp_path, Console())
+    result = CliRunner().invoke(app, ["leaderboard", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "make run" in result.output
