@@ -1,4 +1,4 @@
-"""The command line: ``genreflow leaderboard``, ``genreflow corpus scan`` …
+"""The command line: ``genreflow --help`` lists the commands.
 
 Every command imports what it needs when it runs, so that ``--help`` answers at once.
 """

@@ -34,15 +34,15 @@ def print_leaderboard(report: Path, console: Console) -> None:
         "fit",
     ):
         table.add_column(name, justify="left" if name == "model" else "right")
-    for row in rows.itertuples():
+    for row in rows.to_dict(orient="records"):
         table.add_row(
-            row.model,
-            f"{row.accuracy:.3f}",
-            f"{row.accuracy_low:.3f} – {row.accuracy_high:.3f}",
-            f"{row.f1_macro:.3f}",
-            f"{row.delta_accuracy:+.3f}",
-            _or_dash(row.p_adjusted, ".3f"),
-            _or_dash(row.fit_seconds, ".0f", " s"),
+            row["model"],
+            f"{row['accuracy']:.3f}",
+            f"{row['accuracy_low']:.3f} – {row['accuracy_high']:.3f}",
+            f"{row['f1_macro']:.3f}",
+            f"{row['delta_accuracy']:+.3f}",
+            _or_dash(row["p_adjusted"], ".3f"),
+            _or_dash(row["fit_seconds"], ".0f", " s"),
         )
     console.print(table)
     console.print(f"Report: {report / 'index.html'}")
