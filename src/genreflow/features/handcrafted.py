@@ -1,9 +1,15 @@
-"""One vector per track: framewise descriptors, each summarised by six statistics, and tempo.
+"""One vector per track: framewise descriptors, each summarised by six statistics, and more.
 
 The classic set holds 129 features: 21 series (8 descriptors and 13 MFCCs) times 6 statistics,
 leading and trailing silence, and tempo. Studies that count 133 take the six statistics of the two
 silences as well. Their kurtosis and skew are undefined or constant and the rest doesn't tell the
-beginning from the end, so the two durations stand for themselves here.
+beginning from the end, so the two durations stand for themselves here. What the extended set adds
+stands in :mod:`genreflow.features.extended`.
+
+References
+----------
+G. Tzanetakis and P. Cook, "Musical genre classification of audio signals", IEEE Trans. SAP 10(5),
+2002.
 """
 
 from __future__ import annotations
@@ -16,20 +22,30 @@ import pyarrow as pa
 from genreflow.artifacts import Stamp, write_table
 from genreflow.audio import AudioShard
 from genreflow.decoding import Samples
-from genreflow.features import rhythm, waveform
-from genreflow.features.spectral import mfcc, spectral
+from genreflow.features import extended, rhythm, waveform
+from genreflow.features.analysis import Analysis, Group, analyse
+from genreflow.features.spectral import mfcc
 from genreflow.features.spectrum import Floats
 from genreflow.features.summary import STATISTICS, summarise
 from genreflow.params import Handcrafted
 
 _SERIES = ("centroid", "rolloff", "onset", "rms", "zcr", "contrast", "bandwidth", "flatness")
-_SCALARS = ("silence_leading", "silence_trailing", "tempo")
+
+
+def groups(params: Handcrafted) -> list[Group]:
+    """Return the groups of features that make up ``params.set``."""
+    series = (*_SERIES, *(f"mfcc_{i:02d}" for i in range(1, params.n_mfcc + 1)))
+    classic = [
+        Group(tuple(f"{name}_{statistic}" for name in series for statistic in STATISTICS), _series),
+        Group(("silence_leading", "silence_trailing"), _silence),
+        Group(("tempo",), _tempo),
+    ]
+    return classic + (extended.groups(params.n_mfcc) if params.set == "extended" else [])
 
 
 def feature_names(params: Handcrafted) -> list[str]:
     """Return the names of the features, in the order of :func:`extract`."""
-    series = [*_SERIES, *(f"mfcc_{i:02d}" for i in range(1, params.n_mfcc + 1))]
-    return [f"{name}_{statistic}" for name in series for statistic in STATISTICS] + list(_SCALARS)
+    return [name for group in groups(params) for name in group.names]
 
 
 def extract(samples: Samples, sample_rate: int, params: Handcrafted) -> Floats:
@@ -44,23 +60,30 @@ def extract(samples: Samples, sample_rate: int, params: Handcrafted) -> Floats:
     sample_rate
         [Hz]
     """
-    frames = spectral(samples, sample_rate, params)
-    onset = rhythm.onset_strength(frames.mel, params.n_fft, params.hop_length)
-    rms = waveform.loudness(samples, params)
-    zcr = waveform.zero_crossing_rate(samples, params)
+    track = analyse(samples, sample_rate, params)
+    return np.concatenate([group.compute(track) for group in groups(params)])
+
+
+def _series(track: Analysis) -> Floats:
+    spectral = track.spectral
     single = [
-        *(frames.centroid, frames.rolloff, onset, rms, zcr, frames.bandwidth, frames.flatness),
-        *mfcc(frames.mel, params.n_mfcc),
+        *(spectral.centroid, spectral.rolloff, track.onset, track.rms, track.zcr),
+        *(spectral.bandwidth, spectral.flatness, *mfcc(spectral.mel, track.params.n_mfcc)),
     ]
     statistics = summarise(np.stack(single))
     # Contrast is one descriptor of all its bands: their values are pooled.
-    contrast = summarise(frames.contrast.reshape(1, -1))
+    contrast = summarise(spectral.contrast.reshape(1, -1))
     place = _SERIES.index("contrast")
-    statistics = np.concatenate([statistics[:place], contrast, statistics[place:]])
-    silence = waveform.silence(rms, len(samples), sample_rate, params)
-    periodicity = rhythm.onset_periodicity(onset, sample_rate, params.hop_length)
-    tempo = np.array([rhythm.tempo(periodicity, sample_rate, params.hop_length)], np.float32)
-    return np.concatenate([statistics.ravel(), silence, tempo])
+    return np.concatenate([statistics[:place], contrast, statistics[place:]]).ravel()
+
+
+def _silence(track: Analysis) -> Floats:
+    return waveform.silence(track.rms, track.n_samples, track.sample_rate, track.params)
+
+
+def _tempo(track: Analysis) -> Floats:
+    tempo = rhythm.tempo(track.periodicity, track.sample_rate, track.params.hop_length)
+    return np.array([tempo], dtype=np.float32)
 
 
 def write_handcrafted(shard: AudioShard, params: Handcrafted, out: Path, stamp: Stamp) -> None:
