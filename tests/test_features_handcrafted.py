@@ -151,7 +151,6 @@ def test_extended_features_say_what_they_are_named_after():
     low = by_genreflow(music(3.0, tones=[(80.0, 9000.0)]), params=extended)
     high = by_genreflow(music(3.0, tones=[(5000.0, 9000.0)]), params=extended)
     assert low.mel_01_mean > high.mel_01_mean
-    assert low.onset_1_mean > high.onset_1_mean
     assert high.onset_4_mean > low.onset_4_mean
     assert by_genreflow(music(3.0, noise=9000), params=extended).rms_range_db < low.rms_range_db
 
