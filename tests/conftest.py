@@ -59,6 +59,7 @@ class Project:
                 shutil.copy2(ROOT / name, folder / name)
         project = cls(folder)
         (folder / "dvc.lock").unlink(missing_ok=True)
+        project.git("init", "-q", "-b", "main")
         project.edit(**TINY | edits)
         return project
 
@@ -203,7 +204,6 @@ def built(tmp_path_factory) -> Project:
     """A tiny project that ``dvc repro`` has run, committed to git. Tests work on copies of it."""
     project = Project.create(tmp_path_factory.mktemp("built project") / "clone")
     synthesise(project.folder / "data/tiny")
-    project.git("init", "-q", "-b", "main")
     project.run("dvc", "repro", "report")
     project.git("add", "-A")
     project.git("commit", "-q", "-m", "Run")

@@ -75,7 +75,6 @@ def make_everything_up(project):
         path = project.folder / job
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(exist_ok=True) if "." not in path.name else path.touch()
-    project.git("init", "-q")
     project.snakemake("--touch", "--forceall", "--quiet", "all", cores=1)
     project.run("dvc", "commit", "--force", "--quiet")
     assert plan(project).jobs == {}

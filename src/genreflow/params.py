@@ -139,7 +139,7 @@ class Model(Section):
     threads: PositiveInt = Field(1, description="Threads of one training job.")
 
 
-class LinearMel(Model):
+class SvmMel(Model):
     """`svm_mel`: linear SVM on standardised mel windows."""
 
     windows_per_track: PositiveInt = Field(
@@ -149,7 +149,7 @@ class LinearMel(Model):
     C: PositiveFloat = Field(0.01, description="Inverse regularisation strength.")
 
 
-class BoostedMel(Model):
+class XgbMel(Model):
     """`xgb_mel`, the baseline: gradient boosted trees on mel windows."""
 
     windows_per_track: PositiveInt = Field(
@@ -159,10 +159,12 @@ class BoostedMel(Model):
     early_stopping_rounds: PositiveInt = Field(
         15, description="Stop after so many rounds without a better validation loss."
     )
+    time_pool: PositiveInt = Field(8, description="Frames averaged into one input.")
+    band_pool: PositiveInt = Field(1, description="Mel bands averaged into one input.")
     max_depth: PositiveInt = Field(5, description="Depth of a tree.")
     learning_rate: PositiveFloat = Field(0.15, description="Shrinkage.")
     subsample: float = Field(0.7, gt=0, le=1, description="Share of windows per tree.")
-    colsample_bytree: float = Field(0.03, gt=0, le=1, description="Share of mel bins per tree.")
+    colsample_bytree: float = Field(0.2, gt=0, le=1, description="Share of inputs per tree.")
     max_bin: int = Field(64, ge=8, le=256, description="Histogram bins.")
 
 
@@ -223,6 +225,9 @@ class Cnn(Neural):
     filters: list[PositiveInt] = Field(
         [16, 32, 64, 96, 128], min_length=5, max_length=5, description="Filters of each layer."
     )
+    input_pool: PositiveInt = Field(
+        2, description="Frames and bands averaged into one input; 2 takes a quarter of the time."
+    )
 
 
 class Lstm(Neural):
@@ -246,8 +251,8 @@ class Resnet50(Neural):
 class Models(Section):
     """One section per model; a model depends on its own section alone."""
 
-    svm_mel: LinearMel = LinearMel()
-    xgb_mel: BoostedMel = BoostedMel()
+    svm_mel: SvmMel = SvmMel()
+    xgb_mel: XgbMel = XgbMel()
     svm_handcrafted: SvmHandcrafted = SvmHandcrafted()
     xgb_handcrafted: XgbHandcrafted = XgbHandcrafted()
     cnn: Cnn = Cnn()

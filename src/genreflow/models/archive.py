@@ -1,0 +1,153 @@
+"""Model files without pickle, without dates and without memory addresses.
+
+skops and Keras both write zip archives. They record when they were written, and skops numbers
+its members by their place in memory. Both are rewritten here, so that equal models are equal
+bytes and a rerun that changes nothing leaves every digest as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genreflow.artifacts import atomic
+from genreflow.models.base import ModelFileError
+
+if TYPE_CHECKING:
+    import xgboost as xgb
+
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
+_REMEDY = "delete the folder and rerun `snakemake`, which trains the model anew"
+
+
+def save_skops(value: Any, path: Path) -> None:
+    """Write scikit-learn estimators, NumPy arrays and plain containers of them."""
+    import skops.io
+
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder, "raw.skops")
+        skops.io.dump(value, raw)
+        members = _members(raw)
+    numbers: dict[int, int] = {}
+    schema = json.loads(members.pop("schema.json"))
+    _number(schema, numbers)
+    by_name = {str(old): str(new) for old, new in numbers.items()}
+    renamed = {_rename(name, by_name): content for name, content in members.items()}
+    _write(renamed | {"schema.json": json.dumps(schema).encode()}, path)
+
+
+def load_skops(path: Path, allowed: frozenset[str] = frozenset()) -> Any:
+    """Read what :func:`save_skops` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    allowed
+        Types to construct besides those that skops itself trusts.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing or damaged, or holds another type.
+    """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.load(path, trusted=sorted(allowed))
+    except UntrustedTypesFoundException as error:
+        raise ModelFileError(
+            f"{path}: holds types that no genreflow model consists of ({error}); {_REMEDY}"
+        ) from None
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelFileError(f"{path}: can't be read ({error}); {_REMEDY}") from None
+
+
+def save_keras(model: Any, path: Path) -> None:
+    """Write a Keras model in the ``.keras`` format."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        raw = Path(folder, "raw.keras")
+        model.save(raw)
+        members = _members(raw)
+        metadata = json.loads(members["metadata.json"])
+        del metadata["date_saved"]
+        _write(members | {"metadata.json": json.dumps(metadata).encode()}, path)
+
+
+def load_keras(path: Path) -> Any:
+    """Read a ``.keras`` file in safe mode, which refuses code in it.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing or damaged, or holds code.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ModelFileError(f"{path}: can't be read ({error}); {_REMEDY}") from None
+
+
+def save_trees(trees: xgb.Booster, path: Path) -> None:
+    """Write trees in XGBoost's own binary format (UBJSON)."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(trees.save_raw("ubj"))
+
+
+def load_trees(path: Path) -> xgb.Booster:
+    """Read what :func:`save_trees` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        The file is missing or damaged.
+    """
+    import xgboost
+
+    try:
+        return xgboost.Booster(model_file=bytearray(path.read_bytes()))
+    except (OSError, xgboost.core.XGBoostError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelFileError(f"{path}: can't be read ({reason}); {_REMEDY}") from None
+
+
+def count_nodes(trees: xgb.Booster) -> int:
+    """Return how many thresholds and leaf values the trees hold."""
+    return sum(tree.count(":") for tree in trees.get_dump())
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _write(members: dict[str, bytes], path: Path) -> None:
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, _NO_DATE), members[name])
+
+
+def _number(node: Any, numbers: dict[int, int]) -> None:
+    """Replace addresses in a skops schema by numbers in the order of their appearance."""
+    if isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        for inner in node.values():
+            _number(inner, numbers)
+        if "file" in node:
+            by_name = {str(old): str(new) for old, new in numbers.items()}
+            node["file"] = _rename(node["file"], by_name)
+    elif isinstance(node, list):
+        for inner in node:
+            _number(inner, numbers)
+
+
+def _rename(file: str, by_name: dict[str, str]) -> str:
+    stem, dot, suffix = file.partition(".")
+    return by_name.get(stem, stem) + dot + suffix

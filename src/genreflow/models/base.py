@@ -1,0 +1,204 @@
+"""What every model is: parameters and a signature in, probabilities of genres out.
+
+A model never opens features itself. It is given :class:`Examples`, which read rows on demand, so
+that training streams and never holds a corpus in memory.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from genreflow import params as parameters
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+READ_ROWS = 256
+"""Rows read at a time where the model sets no batch size; 17 MB of mel windows."""
+
+
+class ModelFileError(ValueError):
+    """A saved model can't be loaded; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a model and what comes out; travels with the model.
+
+    Parameters
+    ----------
+    model
+        Name in the registry.
+    genres
+        In the order of the probability columns.
+    shape
+        Of one example: (time, frequency, 1) for mel windows, (n_features,) otherwise.
+    feature_names
+        Handcrafted features in their order; empty for mel windows.
+    """
+
+    model: str
+    genres: tuple[str, ...]
+    shape: tuple[int, ...]
+    feature_names: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Anything that reads numbered rows, for instance ``MelWindows``."""
+
+    def read(self, indices: npt.ArrayLike) -> Floats:
+        """Return the rows `indices`, (len(indices), ...)."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A source that lies in memory."""
+
+    values: Floats
+
+    def read(self, indices: npt.ArrayLike) -> Floats:
+        """Return the rows `indices`, (len(indices), ...)."""
+        return self.values[np.asarray(indices, dtype=np.int64)]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled rows of a source: windows, or whole tracks.
+
+    Parameters
+    ----------
+    source
+        Where the values are read from.
+    rows
+        (n,) rows of `source`, those of one track side by side.
+    label
+        (n,) positions in ``Signature.genres``.
+    track
+        (n,) number of the track that each row belongs to.
+    group
+        (n,) number of what must stay on one side of every split.
+    """
+
+    source: Source
+    rows: Integers
+    label: Integers
+    track: Integers
+    group: Integers
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, positions: Integers) -> Floats:
+        """Return the values of some examples, (len(positions), ...)."""
+        return self.source.read(self.rows[positions])
+
+    def take(self, positions: Integers) -> Examples:
+        """Return some of the examples."""
+        return Examples(
+            self.source,
+            self.rows[positions],
+            self.label[positions],
+            self.track[positions],
+            self.group[positions],
+        )
+
+    def batches(self, size: int = READ_ROWS) -> Iterator[Floats]:
+        """Yield the values of all examples in order, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.source.read(self.rows[start : start + size])
+
+    def spread(self, per_track: int) -> Examples:
+        """Keep at most `per_track` examples of each track, evenly spaced.
+
+        Neighbouring windows overlap and sound alike: dropping some costs little accuracy.
+        """
+        first, count = self.tracks()
+        kept = [
+            start + np.arange(min(n, per_track)) * n // min(n, per_track)
+            for start, n in zip(first, count, strict=True)
+        ]
+        return self.take(np.concatenate(kept))
+
+    def tracks(self) -> tuple[Integers, Integers]:
+        """Return where each track's examples begin, and how many it has."""
+        starts = np.flatnonzero(np.diff(self.track, prepend=-1))
+        return starts, np.diff(starts, append=len(self))
+
+    def weight(self) -> Floats:
+        """Return (n,) weights of mean 1 that give every track the same say."""
+        _, count = self.tracks()
+        weight = np.repeat(1 / count, count)
+        normalised: Floats = (weight * (len(weight) / weight.sum())).astype(np.float32)
+        return normalised
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What training leaves behind besides the model.
+
+    Parameters
+    ----------
+    n_parameters
+        Numbers that training chose.
+    table
+        The history (one row per epoch) or the grid (one row per candidate); None if neither.
+    best
+        What was chosen: parameters of the grid, or the best epoch.
+    valid_probabilities
+        Out-of-fold probabilities of the validation examples, where the final model was fitted
+        on them too.
+    """
+
+    n_parameters: int
+    table: pd.DataFrame | None = None
+    best: Mapping[str, Any] = field(default_factory=dict)
+    valid_probabilities: Floats | None = None
+
+
+P = TypeVar("P", bound=parameters.Model)
+
+
+class Model(ABC, Generic[P]):
+    """A classifier of mel windows or of whole tracks.
+
+    Parameters
+    ----------
+    params
+        The model's section of ``params.yaml``.
+    signature
+        What it reads and tells apart.
+    """
+
+    def __init__(self, params: P, signature: Signature) -> None:
+        self.params = params
+        self.signature = signature
+
+    @abstractmethod
+    def fit(self, train: Examples, valid: Examples) -> FitResult:
+        """Train on `train`; use `valid` to stop, to calibrate, or as further training data."""
+
+    @abstractmethod
+    def predict_proba(self, values: Floats) -> Floats:
+        """Return probabilities, (n, n_genres), of `values`, rows of the signature's shape."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the model's files; the same model makes the same bytes."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Read what :meth:`save` wrote; nothing in the files is executed.
+
+        Raises
+        ------
+        ModelFileError
+            A file is missing, damaged, or holds what no genreflow model consists of.
+        """

@@ -1,0 +1,1 @@
+"""What the three Keras models share: the training loop and its batches."""

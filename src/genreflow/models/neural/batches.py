@@ -1,0 +1,121 @@
+"""Training batches: windows drawn anew each epoch, mixed and masked on the way.
+
+Everything random is drawn from a generator seeded by (seed, epoch, batch): a batch is the same
+whichever thread makes it and in whichever order.
+
+References
+----------
+D. Park et al., "SpecAugment: a simple data augmentation method for automatic speech
+recognition", Interspeech 2019 (without time warping).
+H. Zhang et al., "mixup: beyond empirical risk minimization", ICLR 2018.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from genreflow import params as parameters
+from genreflow.models.base import Examples, Floats, Integers
+
+
+class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
+    """Batches of windows and one-hot genres.
+
+    Parameters
+    ----------
+    examples
+        All training windows.
+    params
+        Batch size, windows per track, augmentation, seed.
+    n_genres
+        Width of the labels.
+    fill
+        (frequency, 1) level that masked bins take [dB]: the training mean of their band.
+    """
+
+    def __init__(
+        self, examples: Examples, params: parameters.Neural, n_genres: int, fill: Floats
+    ) -> None:
+        super().__init__()
+        self._examples = examples
+        self._params = params
+        self._identity = np.eye(n_genres, dtype=np.float32)
+        self._fill = fill
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Draw the windows of an epoch, counted from 0."""
+        self._epoch = epoch
+        rng = np.random.default_rng((self._params.seed, epoch))
+        self._order = draw(self._examples, self._params.windows_per_track, rng)
+
+    def __len__(self) -> int:
+        # The last batch is dropped unless it is the only one: they all have one shape, and
+        # tomorrow's draw has other windows in it.
+        return max(1, len(self._order) // self._params.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Floats, Floats]:
+        size = self._params.batch_size
+        chosen = self._order[index * size : (index + 1) * size]
+        values = self._examples.read(chosen)
+        target = self._identity[self._examples.label[chosen]]
+        rng = np.random.default_rng((self._params.seed, self._epoch, index))
+        if self._params.mixup:
+            values, target = mix(values, target, self._params.mixup, rng)
+        masked = mask(values.shape[:3], self._params.time_mask, self._params.frequency_mask, rng)
+        return np.where(masked[..., np.newaxis], self._fill, values), target
+
+
+def draw(examples: Examples, per_track: int, rng: np.random.Generator) -> Integers:
+    """Choose at most `per_track` windows of each track, shuffled; return their positions."""
+    chosen = [
+        start + rng.permutation(count)[:per_track]
+        for start, count in zip(*examples.tracks(), strict=True)
+    ]
+    return rng.permutation(np.concatenate(chosen))
+
+
+def mix(
+    values: Floats, target: Floats, alpha: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Blend each window with another of the batch, in shares drawn from Beta(alpha, alpha).
+
+    The larger share is the window's own. Both arrays are (n, ...).
+    """
+    n = len(values)
+    share = rng.beta(alpha, alpha, n).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    partner = rng.permutation(n)
+    of_values = share[:, np.newaxis, np.newaxis, np.newaxis]
+    of_target = share[:, np.newaxis]
+    return (
+        of_values * values + (1 - of_values) * values[partner],
+        of_target * target + (1 - of_target) * target[partner],
+    )
+
+
+def mask(
+    shape: tuple[int, ...], longest: float, widest: float, rng: np.random.Generator
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Return (n, time, frequency): a stretch of time and a band of frequencies per window.
+
+    Parameters
+    ----------
+    shape
+        (n, time, frequency)
+    longest, widest
+        Largest share of the time and of the frequency axis.
+    """
+    n, time, frequency = shape
+    in_time = _stretch(n, time, longest, rng)[:, :, np.newaxis]
+    return in_time | _stretch(n, frequency, widest, rng)[:, np.newaxis, :]
+
+
+def _stretch(
+    n: int, size: int, longest: float, rng: np.random.Generator
+) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    length = rng.integers(0, int(size * longest) + 1, (n, 1))
+    start = rng.integers(0, size - length + 1)
+    axis = np.arange(size)
+    return (axis >= start) & (axis < start + length)

@@ -1,0 +1,184 @@
+"""Training, prediction and files of the three Keras models; each adds its own layers.
+
+The backend is whatever Keras runs on: there is no TensorFlow here.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import pandas as pd
+
+from genreflow import params as parameters
+from genreflow.models import archive, runtime
+from genreflow.models.base import Examples, FitResult, Floats, Model, ModelFileError
+from genreflow.models.neural.batches import WindowBatches
+
+log = logging.getLogger(__name__)
+
+WARM_UP = 0.1
+"""Share of the steps over which the learning rate rises."""
+
+BATCH_NORM_MOMENTUM = 0.9
+"""Keras's 0.99 needs some 500 steps to forget its start; whole trainings here have that many."""
+
+_STATISTICS_WINDOWS = 4
+_FILE = "model.keras"
+
+P = TypeVar("P", bound=parameters.Neural)
+
+
+class KerasModel(Model[P]):
+    """A network from standardised mel windows to genres."""
+
+    network: Any
+
+    @abstractmethod
+    def body(self, inputs: Any) -> Any:
+        """Turn standardised windows (batch, time, frequency, 1) into features (batch, n)."""
+
+    def fit(self, train: Examples, valid: Examples) -> FitResult:
+        """Train until the loss on evenly spaced validation windows stops falling."""
+        p = self.params
+        runtime.configure_keras(p.threads, p.seed)
+        mean, variance = band_statistics(train.spread(_STATISTICS_WINDOWS))
+        self.network = self._build(mean, variance)
+        batches = WindowBatches(train, p, len(self.signature.genres), mean)
+        schedule = learning_rate(p.learning_rate, p.epochs * len(batches))
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=p.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        # XLA on a CPU makes convolutions slower, and takes longer to compile than it saves.
+        self.network.compile(
+            optimizer,
+            keras.losses.CategoricalCrossentropy(label_smoothing=p.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+            jit_compile=False,
+        )
+        stop = keras.callbacks.EarlyStopping(
+            "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=0
+        )
+        history = self.network.fit(
+            batches,
+            epochs=p.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[_Epochs(self, batches, valid, schedule), stop],
+        )
+        table = pd.DataFrame(history.history)
+        table.insert(0, "epoch", np.arange(1, len(table) + 1))
+        best = {"epoch": int(table["val_loss"].to_numpy().argmin()) + 1}
+        return FitResult(int(self.network.count_params()), table, best)
+
+    def _build(self, mean: Floats, variance: Floats) -> Any:
+        inputs = keras.Input(self.signature.shape, name="levels")
+        standardise = keras.layers.Normalization(
+            axis=2, mean=mean[:, 0].tolist(), variance=variance[:, 0].tolist(), name="standardise"
+        )
+        features = self.body(standardise(inputs))
+        features = keras.layers.Dropout(self.params.dropout, seed=self.params.seed)(features)
+        outputs = keras.layers.Dense(
+            len(self.signature.genres), activation="softmax", name="genres"
+        )(features)
+        return keras.Model(inputs, outputs, name=self.signature.model)
+
+    def predict_proba(self, values: Floats) -> Floats:
+        """Return probabilities, (n, n_genres)."""
+        size = self.params.batch_size
+        parts = []
+        for start in range(0, len(values), size):
+            batch = values[start : start + size]
+            # One shape only: every other one would be traced and compiled anew.
+            padded = np.zeros((size, *batch.shape[1:]), dtype=np.float32)
+            padded[: len(batch)] = batch
+            parts.append(np.asarray(self.network.predict_on_batch(padded))[: len(batch)])
+        return np.concatenate(parts)
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.keras``."""
+        # A second model over the same layers has no optimizer, whose state is twice the weights.
+        bare = keras.Model(self.network.inputs, self.network.outputs, name=self.network.name)
+        archive.save_keras(bare, folder / _FILE)
+
+    def load(self, folder: Path) -> None:
+        """Read ``model.keras`` in safe mode."""
+        runtime.configure_keras(self.params.threads, self.params.seed)
+        self.network = archive.load_keras(folder / _FILE)
+        found = (self.network.input_shape[1:], self.network.output_shape[1])
+        expected = (tuple(self.signature.shape), len(self.signature.genres))
+        if found != expected:
+            raise ModelFileError(
+                f"{folder / _FILE}: has shapes {found}, but model.json asks for {expected}; "
+                "delete the folder and rerun `snakemake`"
+            )
+
+
+class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Draw each epoch's windows, measure validation at its end, and log a line.
+
+    Validation goes through ``predict_proba``, so that the network is traced once for all that
+    is not training, and gives each track the same say.
+    """
+
+    def __init__(
+        self, model: KerasModel[Any], batches: WindowBatches, valid: Examples, schedule: Any
+    ) -> None:
+        super().__init__()
+        self._owner = model
+        self._batches = batches
+        self._valid = valid.spread(model.params.windows_per_track)
+        self._schedule = schedule
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._batches.start_epoch(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        size = self._owner.params.batch_size
+        parts = [self._owner.predict_proba(values) for values in self._valid.batches(size)]
+        probabilities = np.concatenate(parts)
+        right = np.take_along_axis(probabilities, self._valid.label[:, np.newaxis], axis=1)[:, 0]
+        hit = probabilities.argmax(axis=1) == self._valid.label
+        weight = self._valid.weight()
+        logs["val_loss"] = float(np.average(-np.log(np.maximum(right, 1e-7)), weights=weight))
+        logs["val_accuracy"] = float(np.average(hit, weights=weight))
+        steps = (epoch + 1) * len(self._batches)
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self._schedule(steps)))
+        log.info(
+            "epoch %d: loss %.3f, accuracy %.3f, val_loss %.3f, val_accuracy %.3f",
+            epoch + 1,
+            *(logs[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")),
+        )
+
+
+def learning_rate(peak: float, steps: int) -> Any:
+    """Return a schedule that rises to `peak` and falls to zero as a cosine."""
+    warm_up = int(WARM_UP * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        peak / 10, max(1, steps - warm_up), warmup_target=peak, warmup_steps=warm_up
+    )
+
+
+def band_statistics(train: Examples) -> tuple[Floats, Floats]:
+    """Return mean and variance of each mel band, both (frequency, 1), each track alike."""
+    weight = train.weight()
+    total = squares = np.zeros(1)
+    start = 0
+    for values in train.batches():
+        share = weight[start : start + len(values)].astype(np.float64)
+        total = total + np.tensordot(share, values.mean(axis=1, dtype=np.float64), axes=1)
+        squares = squares + np.tensordot(
+            share, np.square(values).mean(axis=1, dtype=np.float64), axes=1
+        )
+        start += len(values)
+    mean = total / len(train)
+    variance = np.maximum(squares / len(train) - mean**2, 1.0)
+    return mean.astype(np.float32), variance.astype(np.float32)
+
+
+def normalise_batch(features: Any) -> Any:
+    """Apply batch normalisation that suits short trainings."""
+    return keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(features)

@@ -1,0 +1,56 @@
+"""`resnet50`: keras.applications' ResNet50 on small images of the windows.
+
+References
+----------
+K. He et al., "Deep residual learning for image recognition", CVPR 2016.
+P. Goyal et al., "Accurate, large minibatch SGD", 2017 (residual branches that start at zero).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from genreflow import params as parameters
+from genreflow.models.neural.network import BATCH_NORM_MOMENTUM, KerasModel
+
+_IMAGENET_SPREAD = 58.0
+"""Standard deviation of ImageNet's pixels, which pre-trained weights expect."""
+
+
+class WeightsError(ValueError):
+    """Pre-trained weights can't be had."""
+
+
+class Resnet50(KerasModel[parameters.Resnet50]):
+    """Fifty layers, from scratch or pre-trained on photographs."""
+
+    def body(self, inputs: Any) -> Any:
+        """Return (batch, 2048)."""
+        size, weights = self.params.input_size, self.params.weights
+        pool = [max(1, length // size) for length in inputs.shape[1:3]]
+        features = keras.layers.AveragePooling2D(pool)(inputs)
+        if features.shape[1:3] != (size, size):
+            features = keras.layers.Resizing(size, size)(features)
+        if weights:
+            features = keras.layers.Rescaling(_IMAGENET_SPREAD)(features)
+        image = keras.layers.Concatenate()([features, features, features])
+        try:
+            residual = keras.applications.ResNet50(
+                include_top=False, weights=weights, input_tensor=image, pooling="avg"
+            )
+        except Exception as error:
+            # Keras passes on whatever its download ran into.
+            if not weights:
+                raise
+            raise WeightsError(
+                f"models.resnet50.weights: the {weights} weights can't be downloaded ({error}); "
+                "connect to the internet once, or set it to null to train from scratch"
+            ) from None
+        for layer in residual.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = BATCH_NORM_MOMENTUM
+                if not weights and layer.name.endswith("_3_bn"):
+                    layer.gamma.assign(keras.ops.zeros_like(layer.gamma))
+        return residual.output

@@ -1,0 +1,41 @@
+"""Threads and determinism of the numerical libraries.
+
+What a model learns depends on the number of threads in TensorFlow, where it changes the order of
+sums. It is therefore a parameter of the model, never taken from the machine or from ``-j``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """Keep BLAS and OpenMP to `threads` threads within the block."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(limits=threads):
+        yield
+
+
+def configure_keras(threads: int, seed: int) -> None:
+    """Seed Keras and make its backend repeatable; call before the first operation.
+
+    Raises
+    ------
+    RuntimeError
+        TensorFlow already runs with another number of threads.
+    """
+    import keras
+
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        threading = tf.config.threading
+        if threading.get_intra_op_parallelism_threads() != threads:
+            threading.set_intra_op_parallelism_threads(threads)
+            threading.set_inter_op_parallelism_threads(threads)
+        tf.config.experimental.enable_op_determinism()

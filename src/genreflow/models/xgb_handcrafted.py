@@ -1,0 +1,83 @@
+"""`xgb_handcrafted`: scaler, feature selection and gradient boosted trees, by grid search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import xgboost as xgb
+from sklearn.pipeline import Pipeline
+
+from genreflow import params as parameters
+from genreflow.models import archive, grid, runtime
+from genreflow.models.base import Examples, FitResult, Floats, Integers, Model
+
+_PREPARATION, _TREES = "model.skops", "model.ubj"
+
+
+class XgbHandcrafted(Model[parameters.XgbHandcrafted]):
+    """Trees on the selected features."""
+
+    prepare: Pipeline
+    trees: xgb.Booster
+
+    def fit(self, train: Examples, valid: Examples) -> FitResult:
+        """Search the grid, and fit the best candidate, on both parts together."""
+        data = grid.pooled(train, valid)
+        candidates: dict[str, Sequence[Any]] = {
+            "n_estimators": self.params.n_estimators,
+            "max_depth": self.params.max_depth,
+            "learning_rate": self.params.learning_rate,
+        }
+        with runtime.limited(1):
+            self._best, table = grid.search(self._classifier(), candidates, data, self.params)
+            held_out = grid.out_of_fold(
+                self._fit_predict, data, len(self.signature.genres), self.params
+            )
+            self.prepare, self.trees = self._fitted(data[0], data[1])
+        size = archive.count_nodes(self.trees)
+        return FitResult(size, table, self._best, held_out[len(train) :])
+
+    def _classifier(self) -> xgb.XGBClassifier:
+        return xgb.XGBClassifier(
+            objective="multi:softprob",
+            num_class=len(self.signature.genres),
+            tree_method="hist",
+            subsample=self.params.subsample,
+            colsample_bytree=self.params.colsample_bytree,
+            random_state=self.params.seed,
+            n_jobs=1,
+        )
+
+    def _fitted(self, values: Floats, label: Integers) -> tuple[Pipeline, xgb.Booster]:
+        settings = {name: v for name, v in self._best.items() if name != "selected_fraction"}
+        prepare = grid.preparation(self._best["selected_fraction"])
+        classifier = self._classifier().set_params(**settings)
+        classifier.fit(prepare.fit_transform(values, label), label)
+        return prepare, classifier.get_booster()
+
+    def _fit_predict(
+        self, values: Floats, label: Integers, _group: Integers, unseen: Floats
+    ) -> Floats:
+        prepare, trees = self._fitted(values, label)
+        return self._predict(prepare, trees, unseen)
+
+    def predict_proba(self, values: Floats) -> Floats:
+        """Return probabilities, (n, n_genres)."""
+        return self._predict(self.prepare, self.trees, values)
+
+    def _predict(self, prepare: Pipeline, trees: xgb.Booster, values: Floats) -> Floats:
+        trees.set_param({"nthread": self.params.threads})
+        probabilities: Floats = trees.inplace_predict(grid.as_float(prepare.transform(values)))
+        return probabilities
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.skops`` (scaler and selection) and ``model.ubj`` (trees)."""
+        archive.save_skops(self.prepare, folder / _PREPARATION)
+        archive.save_trees(self.trees, folder / _TREES)
+
+    def load(self, folder: Path) -> None:
+        """Read ``model.skops`` and ``model.ubj``."""
+        self.prepare = archive.load_skops(folder / _PREPARATION, grid.TRUSTED)
+        self.trees = archive.load_trees(folder / _TREES)
