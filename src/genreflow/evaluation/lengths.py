@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from genreflow.evaluation.predictions import Predictions
+from genreflow.evaluation.predictions import Floats, Predictions
 
 _BINS = 5
 _SAME_LENGTH = 0.05
@@ -29,14 +31,17 @@ def accuracy_by_length(
     Returns
     -------
     DataFrame
-        model, seconds_low, seconds_high, n, accuracy; empty when all clips are about as long.
+        model, seconds (mean length of the bin), seconds_low, seconds_high, n, accuracy; empty when
+        all clips are about as long.
     """
-    columns = ["model", "seconds_low", "seconds_high", "n", "accuracy"]
+    columns = ["model", "seconds", "seconds_low", "seconds_high", "n", "accuracy"]
     tested = sorted({track for part in decisions.values() for track in part.keys["track_id"]})
     lengths = seconds.reindex(tested).dropna()
     if lengths.empty or np.ptp(lengths) <= _SAME_LENGTH * lengths.max():
         return pd.DataFrame(columns=columns)
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, _BINS + 1)))
+    edges = _edges(lengths.to_numpy())
+    if len(edges) < 3:
+        return pd.DataFrame(columns=columns)
     rows = []
     for model, part in decisions.items():
         of_row = seconds.reindex(part.keys["track_id"]).to_numpy()
@@ -48,6 +53,7 @@ def accuracy_by_length(
                 rows.append(
                     {
                         "model": model,
+                        "seconds": float(of_row[here].mean()),
                         "seconds_low": edges[position],
                         "seconds_high": edges[position + 1],
                         "n": int(here.sum()),
@@ -55,3 +61,13 @@ def accuracy_by_length(
                     }
                 )
     return pd.DataFrame(rows, columns=columns)
+
+
+def _edges(lengths: npt.NDArray[np.floating[Any]]) -> Floats:
+    """Return quantiles, less those so close to the one before that the lengths count as equal."""
+    quantiles = np.quantile(lengths, np.linspace(0, 1, _BINS + 1))
+    edges = [quantiles[0]]
+    for edge in quantiles[1:-1]:
+        if edge - edges[-1] > _SAME_LENGTH * quantiles[-1]:
+            edges.append(edge)
+    return np.array([*edges, quantiles[-1]])

@@ -32,7 +32,7 @@ def describe_audit(results: Results) -> dict[str, Any]:
 
 def describe_naive(results: Results) -> dict[str, Any] | None:
     """Compare the naive protocol's claim with the honest number; None when it wasn't run."""
-    path = results.folder / "leakage" / "naive.json"
+    path = results.folder / "leakage.json"
     if not path.is_file() or not results.has_baseline:
         return None
     naive = json.loads(path.read_text(encoding="utf-8"))
@@ -43,7 +43,12 @@ def describe_naive(results: Results) -> dict[str, Any] | None:
         ("Windows of unseen tracks", window, "honest"),
         ("Unseen tracks, soft vote", track, "honest"),
     ]
-    gap = text.points(naive["accuracy"] - window)
+    gap = naive["accuracy"] - window
+    verdict = (
+        f"{text.points(gap)[1:]} points {'more' if gap > 0 else 'less'} than"
+        if text.points(gap) != "0.0"
+        else "as many as"
+    )
     return {
         "bars": [
             {
@@ -54,10 +59,11 @@ def describe_naive(results: Results) -> dict[str, Any] | None:
             }
             for label, share, kind in bars
         ],
-        "summary": f"The same model ({BASELINE}, same training budget) evaluated as is often "
-        "seen: windows divided at random, so that windows of one track stand on both sides of "
-        f"the split. It would claim {text.percent(naive['accuracy'])} of windows right, {gap} "
-        "points away from what it gets right on tracks it has never heard.",
+        "summary": f"What the naive protocol would have claimed: the same model ({BASELINE}), "
+        "trained once with the same parameters on windows divided at random, so that "
+        f"{text.integer(naive['n_shared'])} of {text.count(naive['n_tracks'], 'test track')} also "
+        f"have windows in training. It claims {text.percent(naive['accuracy'])} of windows right, "
+        f"{verdict} on tracks it has never heard.",
     }
 
 

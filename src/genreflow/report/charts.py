@@ -102,13 +102,12 @@ def reliability(table: pd.DataFrame) -> Drawing:
 
 def accuracy_by_length(table: pd.DataFrame, models: list[str]) -> Drawing:
     """Show accuracy against clip length; `table` is ``by_length.csv``."""
-    table = table.assign(seconds=(table["seconds_low"] + table["seconds_high"]) / 2)
-    named = [models[0], BASELINE]
-    emphasis = alt.Scale(domain=[models[0], BASELINE], range=[ACCENT, CONTRAST])
+    named = [name for name in dict.fromkeys([models[0], BASELINE]) if name in models]
+    emphasis = alt.Scale(domain=named, range=[ACCENT, CONTRAST])
     base = alt.Chart(table, height=260).encode(
         x=alt.X(
             "seconds:Q",
-            title="clip length [s]",
+            title="clip length [s], mean of the bin",
             axis=alt.Axis(tickCount=6),
             scale=alt.Scale(zero=False, padding=10),
         ),

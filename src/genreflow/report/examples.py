@@ -17,8 +17,9 @@ from genreflow.report.results import Results
 
 _COLUMNS = 240
 """Width of the pictures: as many columns as a small figure has pixels."""
-_RANGE_DB = 80.0
-_TICKS_HZ = (256, 1024, 4096)
+RANGE_DB = 80.0
+"""What the pictures show below the loudest point [dB]."""
+_TICKS_HZ = (250, 1000, 4000)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _picture(levels: npt.NDArray[np.float32]) -> str:
     """Average over time into columns; black is 80 dB below the loudest point."""
     columns = np.array_split(levels, min(_COLUMNS, len(levels)))
     picture = np.stack([column.mean(axis=0) for column in columns], axis=1)[::-1]
-    shares = np.clip(1 + (picture - picture.max()) / _RANGE_DB, 0, 1)
+    shares = np.clip(1 + (picture - picture.max()) / RANGE_DB, 0, 1)
     return png.data_url((shares * 255).round().astype(np.uint8), png.heat_palette())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from genreflow.report import corpus_card, feature_space, text, theme
-from genreflow.report.examples import examples
+from genreflow.report.examples import RANGE_DB, examples
 from genreflow.report.results import Results
 
 
@@ -27,6 +27,7 @@ def explore(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
         "facts": corpus_card.corpus_facts(results),
         "set_aside": corpus_card.set_aside(results),
         "balance": corpus_card.class_balance(results),
+        "range_db": f"{RANGE_DB:g}",
         "examples": results.optional("examples of the genres", lambda: examples(results)) or [],
         **_features(results, features, specs),
     }

@@ -152,14 +152,13 @@ def map_chart(table: pd.DataFrame) -> Drawing:
     colours, shapes = category_scales(genres)
     picked = alt.selection_point(fields=["genre"], bind="legend", name="picked")
     projection = alt.param(name="projection", value=str(table["projection"].iloc[0]))
-    plain = alt.Axis(labels=False, ticks=False, title=None)
     chart: Drawing = (
         alt.Chart(table, height=440)
         .transform_filter("datum.projection == projection")
         .mark_point(filled=True, size=45)
         .encode(
-            x=alt.X("x:Q", axis=plain, scale=alt.Scale(zero=False)),
-            y=alt.Y("y:Q", axis=plain, scale=alt.Scale(zero=False)),
+            x=alt.X("x:Q", axis=None, scale=alt.Scale(zero=False)),
+            y=alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False)),
             color=alt.Color("genre:N", scale=colours, legend=alt.Legend(title=None)),
             shape=alt.Shape("genre:N", scale=shapes),
             opacity=alt.condition(picked, alt.value(0.8), alt.value(0.06)),

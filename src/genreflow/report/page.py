@@ -23,7 +23,7 @@ from genreflow.report.provenance import Provenance
 from genreflow.report.results import Results
 
 _CONFUSED = 12
-_HARDEST = 25
+_HARDEST = 20
 
 templates = Environment(
     loader=PackageLoader("genreflow.report"),
@@ -86,14 +86,15 @@ def _contents(sections: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("confusion", "Confusion matrices"),
         ("genres", "Genres"),
         ("stability", "Stability"),
-        ("learning", "Learning curves"),
+        ("learning", "Training"),
         ("hardest", "Hardest tracks"),
         ("audit", "Leak audit"),
         ("cost", "Cost"),
         ("exploration", "Exploration"),
         ("provenance", "Provenance"),
     ]
-    return [(id_, name) for id_, name in listed if id_ != "learning" or sections["curves"]]
+    trained = sections["curves"] or sections["grids"]
+    return [(id_, name) for id_, name in listed if id_ != "learning" or trained]
 
 
 def _frame(results: Results) -> dict[str, Any]:
@@ -225,7 +226,31 @@ def _learning(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
             else f"kept epochs {epochs.min()}–{epochs.max()} of up to {last.max()}"
         )
         curves.append({"model": model, "id": id_, "kept": kept})
-    return {"curves": curves}
+    return {"curves": curves, "grids": _grids(results)}
+
+
+def _grids(results: Results) -> list[dict[str, Any]]:
+    """Return what the grid searches chose, one row per model and fold."""
+    rows = []
+    for model in results.trained:
+        for fold, folder in results.model_folders(model).items():
+            if (folder / "cv.csv").is_file():
+                grid = pd.read_csv(folder / "cv.csv").sort_values("rank", kind="stable")
+                best = grid.iloc[0]
+                chosen = json.loads(str(best["params"]))
+                rows.append(
+                    {
+                        "model": model,
+                        "fold": fold,
+                        "chosen": ", ".join(
+                            f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+                            for key, value in chosen.items()
+                        ),
+                        "accuracy": f"{text.percent(best['mean'])} ± {100 * best['std']:.1f}",
+                        "candidates": len(grid),
+                    }
+                )
+    return rows
 
 
 def _hardest(results: Results) -> dict[str, Any]:

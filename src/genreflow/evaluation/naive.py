@@ -1,0 +1,90 @@
+"""What the naive protocol would have claimed: windows, not tracks, divided at random.
+
+Windows of one track share its instruments, its recording and, overlapping, their very samples. A
+model that has seen some of them recognises the others without knowing the genre. Training the
+baseline once that way shows by how much this inflates its accuracy.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from genreflow import artifacts, lineage
+from genreflow.evaluation.metrics import scores
+from genreflow.features.mel_windows import MelWindows
+from genreflow.models import registry
+from genreflow.models.base import Examples, Integers, Signature
+from genreflow.params import BASELINE, Params
+
+log = logging.getLogger(__name__)
+
+ROLES = ("train", "valid", "test")
+
+
+def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: Path) -> None:
+    """Train and test the baseline on windows divided at random, and write what it would claim.
+
+    The shares of training, validation and test windows are those of the first fold, and the
+    model's parameters, its training windows per track among them, are the baseline's own.
+
+    Parameters
+    ----------
+    params
+        All parameters.
+    features
+        Mel windows of all shards.
+    splits
+        The honest splits, for the shares and the tracks.
+    out
+        JSON to write: model, n (test windows), accuracy, f1_macro, n_tracks (with test windows),
+        n_shared (how many of these also have training windows).
+
+    Raises
+    ------
+    genreflow.artifacts.StaleArtifactError
+        An input was made by other parameters.
+    """
+    table = artifacts.read_table(splits, lineage.stamp("splits", params))
+    fold = table[table["fold"] == params.splits.folds[0]].set_index("track_id")
+    with MelWindows(features, lineage.stamp("mel", params)) as windows:
+        genres = tuple(sorted(fold["genre"].unique()))
+        label = np.array([genres.index(genre) for genre in windows.genre])[windows.window_track]
+        honest = np.array([fold["role"].get(track, "") for track in windows.track_id])
+        role = _shuffled(honest[windows.window_track], params.splits.seed)
+        parts = {name: _examples(windows, np.flatnonzero(role == name), label) for name in ROLES}
+        signature = Signature(BASELINE, genres, windows.shape[1:])
+        model = registry.create(getattr(params.models, BASELINE), signature)
+        log.info("naive protocol: %d training windows", len(parts["train"]))
+        model.fit(parts["train"], parts["valid"])
+        test = parts["test"]
+        predicted = np.concatenate([model.predict_proba(x) for x in test.batches()]).argmax(axis=1)
+    claimed = scores(test.label, predicted)
+    tested = np.unique(test.track)
+    artifacts.write_json(
+        {
+            "model": BASELINE,
+            "n": len(test),
+            "accuracy": claimed.accuracy,
+            "f1_macro": claimed.f1_macro,
+            "n_tracks": len(tested),
+            "n_shared": int(np.isin(tested, parts["train"].track).sum()),
+        },
+        out,
+    )
+
+
+def _shuffled(role: np.ndarray, seed: int) -> np.ndarray:
+    """Deal the roles of all windows anew; windows that take no part (``""``) stay out."""
+    shuffled = role.copy()
+    taking_part = np.flatnonzero(role != "")
+    shuffled[taking_part] = np.random.default_rng(seed).permutation(role[taking_part])
+    return shuffled
+
+
+def _examples(windows: MelWindows, rows: Integers, label: Integers) -> Examples:
+    track = windows.window_track[rows]
+    return Examples(source=windows, rows=rows, label=label[rows], track=track, group=track)
