@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -85,6 +86,7 @@ def static_svg(chart: Drawing, label: str) -> str:
     return svg.replace("<svg ", opening, 1)
 
 
+@cache
 def javascript() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script that can stand inside a page."""
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
