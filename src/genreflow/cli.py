@@ -84,6 +84,30 @@ def corpus_gtzan(
 
 
 @app.command()
+def predict(
+    model: Annotated[
+        Path, typer.Argument(help="Folder of a trained model, such as results/models/cnn/0.")
+    ],
+    files: Annotated[list[Path], typer.Argument(help="Audio files.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Print all probabilities as CSV.")] = False,
+) -> None:
+    """Predict the genre of audio files; exit with 1 if one of them can't be used."""
+    from genreflow.predict import predict_files
+
+    found = predict_files(model, files)
+    if csv:
+        typer.echo(found.to_csv(index=False, float_format="%.4f"), nl=False)
+    else:
+        for row in found[found["reason"] == ""].to_dict("records"):
+            typer.echo(f"{row['track']}: {row['genre']} ({row[row['genre']]:.0%})")
+    unusable = found[found["reason"] != ""]
+    for row in unusable.to_dict("records"):
+        typer.echo(f"{row['track']}: {row['reason']}", err=True)
+    if len(unusable):
+        raise typer.Exit(1)
+
+
+@app.command()
 def leaderboard(
     report: Annotated[Path, typer.Argument(help="Folder of the report.")] = Path("results/report"),
 ) -> None:

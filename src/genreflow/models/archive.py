@@ -1,8 +1,8 @@
 """Model files without pickle, without dates and without memory addresses.
 
-skops and Keras both write zip archives. They record when they were written, and skops numbers
-its members by their place in memory. Both are rewritten here, so that equal models are equal
-bytes and a rerun that changes nothing leaves every digest as it was.
+skops and Keras both write zip archives. They record when they were written, and number objects by
+their place in memory. Both are rewritten here, so that equal models are equal bytes and a rerun
+that changes nothing leaves every digest as it was.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,9 @@ def save_skops(value: Any, path: Path) -> None:
         members = _members(raw)
     numbers: dict[int, int] = {}
     schema = json.loads(members.pop("schema.json"))
-    _number(schema, numbers)
-    by_name = {str(old): str(new) for old, new in numbers.items()}
-    renamed = {_rename(name, by_name): content for name, content in members.items()}
+    _number(schema, "__id__", numbers)
+    _rename_files(schema, numbers)
+    renamed = {_rename(name, numbers): content for name, content in members.items()}
     _write(renamed | {"schema.json": json.dumps(schema).encode()}, path)
 
 
@@ -75,7 +76,10 @@ def save_keras(model: Any, path: Path) -> None:
         members = _members(raw)
         metadata = json.loads(members["metadata.json"])
         del metadata["date_saved"]
-        _write(members | {"metadata.json": json.dumps(metadata).encode()}, path)
+        config = json.loads(members["config.json"])
+        _number(config, "shared_object_id", {})
+        plain = {"metadata.json": metadata, "config.json": config}
+        _write(members | {n: json.dumps(value).encode() for n, value in plain.items()}, path)
 
 
 def load_keras(path: Path) -> Any:
@@ -133,21 +137,30 @@ def _write(members: dict[str, bytes], path: Path) -> None:
             archive.writestr(zipfile.ZipInfo(name, _NO_DATE), members[name])
 
 
-def _number(node: Any, numbers: dict[int, int]) -> None:
-    """Replace addresses in a skops schema by numbers in the order of their appearance."""
+def _number(node: Any, key: str, numbers: dict[int, int]) -> None:
+    """Replace the addresses under `key` by numbers in the order of their appearance."""
     if isinstance(node, dict):
-        if "__id__" in node:
-            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if key in node:
+            node[key] = numbers.setdefault(node[key], len(numbers))
         for inner in node.values():
-            _number(inner, numbers)
-        if "file" in node:
-            by_name = {str(old): str(new) for old, new in numbers.items()}
-            node["file"] = _rename(node["file"], by_name)
+            _number(inner, key, numbers)
     elif isinstance(node, list):
         for inner in node:
-            _number(inner, numbers)
+            _number(inner, key, numbers)
 
 
-def _rename(file: str, by_name: dict[str, str]) -> str:
-    stem, dot, suffix = file.partition(".")
-    return by_name.get(stem, stem) + dot + suffix
+def _rename_files(node: Any, numbers: Mapping[int, int]) -> None:
+    """Let a skops schema refer to its members by their new names."""
+    if isinstance(node, dict):
+        if "file" in node:
+            node["file"] = _rename(node["file"], numbers)
+        for inner in node.values():
+            _rename_files(inner, numbers)
+    elif isinstance(node, list):
+        for inner in node:
+            _rename_files(inner, numbers)
+
+
+def _rename(file: str, numbers: Mapping[int, int]) -> str:
+    address, dot, suffix = file.partition(".")
+    return f"{numbers[int(address)]}{dot}{suffix}"

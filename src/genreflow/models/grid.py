@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from genreflow import params as parameters
+from genreflow.models import runtime
 from genreflow.models.base import Examples, Floats, Integers
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,17 @@ def preparation(selected_fraction: float = 1.0) -> Pipeline:
             ("select", SelectPercentile(f_classif, percentile=percentile)),
         ]
     )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep each fit to one thread, and silent about features that never change.
+
+    Such a feature has no F; the selection ranks it last.
+    """
+    with runtime.limited(1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="sklearn.feature_selection")
+        yield
 
 
 def pooled(train: Examples, valid: Examples) -> tuple[Floats, Integers, Integers]:
@@ -92,10 +105,7 @@ def search(
     searched = GridSearchCV(
         pipeline, candidates, cv=folds, scoring="accuracy", refit=False, n_jobs=params.threads
     )
-    with warnings.catch_warnings():
-        # A feature that never changes has no F; the selection ranks it last.
-        warnings.filterwarnings("ignore", module="sklearn.feature_selection")
-        searched.fit(values, label)
+    searched.fit(values, label)
     results = searched.cv_results_
     table = pd.DataFrame(
         {

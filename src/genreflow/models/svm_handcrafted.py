@@ -34,7 +34,7 @@ class SvmHandcrafted(Model[parameters.SvmHandcrafted]):
             "C": self.params.C,
             "gamma": [scale / data[0].shape[1] for scale in self.params.gamma_scale],
         }
-        with runtime.limited(1):
+        with grid.one_thread():
             best, table = grid.search(SVC(), candidates, data, self.params)
             self._best = best
             self.classifier = self._calibrated(*data)

@@ -10,7 +10,7 @@ import xgboost as xgb
 from sklearn.pipeline import Pipeline
 
 from genreflow import params as parameters
-from genreflow.models import archive, grid, runtime
+from genreflow.models import archive, grid
 from genreflow.models.base import Examples, FitResult, Floats, Integers, Model
 
 _PREPARATION, _TREES = "model.skops", "model.ubj"
@@ -30,7 +30,7 @@ class XgbHandcrafted(Model[parameters.XgbHandcrafted]):
             "max_depth": self.params.max_depth,
             "learning_rate": self.params.learning_rate,
         }
-        with runtime.limited(1):
+        with grid.one_thread():
             self._best, table = grid.search(self._classifier(), candidates, data, self.params)
             held_out = grid.out_of_fold(
                 self._fit_predict, data, len(self.signature.genres), self.params

@@ -28,6 +28,7 @@ BATCH_NORM_MOMENTUM = 0.9
 """Keras's 0.99 needs some 500 steps to forget its start; whole trainings here have that many."""
 
 _STATISTICS_WINDOWS = 4
+_CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _FILE = "model.keras"
 
 P = TypeVar("P", bound=parameters.Neural)
@@ -69,7 +70,7 @@ class KerasModel(Model[P]):
             verbose=0,
             callbacks=[_Epochs(self, batches, valid, schedule), stop],
         )
-        table = pd.DataFrame(history.history)
+        table = pd.DataFrame(history.history)[list(_CURVES)]
         table.insert(0, "epoch", np.arange(1, len(table) + 1))
         best = {"epoch": int(table["val_loss"].to_numpy().argmin()) + 1}
         return FitResult(int(self.network.count_params()), table, best)
@@ -95,7 +96,7 @@ class KerasModel(Model[P]):
             # One shape only: every other one would be traced and compiled anew.
             padded = np.zeros((size, *batch.shape[1:]), dtype=np.float32)
             padded[: len(batch)] = batch
-            parts.append(np.asarray(self.network.predict_on_batch(padded))[: len(batch)])
+            parts.append(self.network.predict_on_batch(padded)[: len(batch)])
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
@@ -145,12 +146,12 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         weight = self._valid.weight()
         logs["val_loss"] = float(np.average(-np.log(np.maximum(right, 1e-7)), weights=weight))
         logs["val_accuracy"] = float(np.average(hit, weights=weight))
-        steps = (epoch + 1) * len(self._batches)
-        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self._schedule(steps)))
+        last_step = (epoch + 1) * len(self._batches) - 1
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self._schedule(last_step)))
         log.info(
             "epoch %d: loss %.3f, accuracy %.3f, val_loss %.3f, val_accuracy %.3f",
             epoch + 1,
-            *(logs[name] for name in ("loss", "accuracy", "val_loss", "val_accuracy")),
+            *(logs[name] for name in _CURVES[:4]),
         )
 
 

@@ -1,0 +1,105 @@
+"""Features of a few invented tracks, in the files that the feature steps write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from genreflow import artifacts, lineage
+from genreflow.audio import AudioShard, write_audio
+from genreflow.corpus.scan import list_shards, scan_shard
+from genreflow.features.handcrafted import write_handcrafted
+from genreflow.features.mel import write_mel
+from genreflow.params import Params, parse
+
+GENRES = ("drone", "hiss", "pulse")
+TRACKS_PER_GENRE = 10
+_RATE = 8000
+_ROLES = ("train",) * 6 + ("valid",) * 2 + ("test",) * 2
+_SMALL_GRID = {"inner_folds": 2, "selected_fraction": [0.5]}
+_SMALL_NETWORK = {"epochs": 2, "batch_size": 8, "windows_per_track": 2}
+_PARAMS = {
+    "audio": {"sample_rate": _RATE, "min_seconds": 1.0},
+    "features": {
+        "mel": {"n_mels": 32, "n_fft": 512, "window_seconds": 1.0},
+        "handcrafted": {"n_fft": 512, "hop_length": 512},
+    },
+    "models": {
+        "svm_mel": {"n_components": 8, "windows_per_track": 2},
+        "xgb_mel": {"n_estimators": 4, "windows_per_track": 2},
+        "svm_handcrafted": {**_SMALL_GRID, "C": [1.0], "gamma_scale": [1.0]},
+        "xgb_handcrafted": {**_SMALL_GRID, "n_estimators": [3], "max_depth": [2]},
+        "cnn": {**_SMALL_NETWORK, "filters": [4, 4, 4, 4, 4]},
+        "lstm": {**_SMALL_NETWORK, "units": [4]},
+        "resnet50": {**_SMALL_NETWORK, "epochs": 1, "input_size": 32},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Tracks of three genres, their features and one fold."""
+
+    folder: Path
+    params: Params
+
+    @property
+    def splits(self) -> Path:
+        return self.folder / "splits.parquet"
+
+    def features(self, kind: str) -> list[Path]:
+        return sorted((self.folder / kind).glob("*.*"))
+
+    def track(self, name: str) -> Path:
+        return self.folder / "genres" / name
+
+
+def make_corpus(folder: Path, *, loud_test_tracks: bool = False) -> Corpus:
+    """Synthesise, decode and describe the tracks; test tracks may differ, and nothing else."""
+    root = folder / "genres"
+    params = parse(_PARAMS | {"corpus": {"root": str(root)}})
+    rng = np.random.default_rng(0)
+    digests = {}
+    rows = []
+    for genre in GENRES:
+        for i, role in enumerate(_ROLES):
+            louder = 3.0 if loud_test_tracks and role == "test" else 1.0
+            path = root / genre / f"{i}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, louder * _sound(genre, rng), _RATE, subtype="PCM_16")
+            track = f"{genre}/{i}.wav"
+            rows.append(("0", track, genre, track, role))
+    for shard in list_shards(GENRES, 1).values():
+        scan = scan_shard(root, shard)
+        arrow, manifest = (folder / "audio" / f"{shard.name}.{s}" for s in ("arrow", "parquet"))
+        audio_stamp = lineage.stamp("audio", params)
+        write_audio(
+            scan.files, shard.name, params.audio, arrow, manifest, audio_stamp, scan.ignored
+        )
+        with AudioShard(arrow, audio_stamp) as audio:
+            digests[shard.name] = audio.digest
+            mel, handcrafted = params.features.mel, params.features.handcrafted
+            out = folder / "mel" / f"{shard.name}.npz"
+            write_mel(audio, mel, out, lineage.stamp("mel", params))
+            out = folder / "handcrafted" / f"{shard.name}.parquet"
+            write_handcrafted(audio, handcrafted, out, lineage.stamp("handcrafted", params))
+    splits = pd.DataFrame(rows, columns=["fold", "track_id", "genre", "group", "role"])
+    stamp = replace(lineage.stamp("splits", params), facts={"audio": digests})
+    corpus = Corpus(folder, params)
+    artifacts.write_table(splits, corpus.splits, stamp)
+    return corpus
+
+
+def _sound(genre: str, rng: np.random.Generator) -> np.ndarray:
+    """Return two seconds, at no two tracks the same."""
+    time = np.arange(2 * _RATE) / _RATE
+    noise = rng.normal(0, 0.02, len(time))
+    if genre == "drone":
+        return noise + 0.2 * np.sin(2 * np.pi * rng.uniform(150, 250) * time)
+    if genre == "hiss":
+        return 5 * noise
+    return noise + 0.25 * (time % rng.uniform(0.2, 0.3) < 0.02) * np.sin(4000 * time)

@@ -1,0 +1,234 @@
+"""A training job: what it reads, what it writes, and what must not influence it."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genreflow import artifacts, lineage
+from genreflow.artifacts import StaleArtifactError
+from genreflow.models import registry
+from genreflow.models.base import ModelFileError
+from genreflow.models.card import load_model
+from genreflow.params import Models
+from genreflow.training import TrainingError, train
+from tests.synthetic_features import GENRES, Corpus, make_corpus
+
+QUICK = [name for name in registry.MODELS if name != "resnet50"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def other_test_tracks(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("other"), loud_test_tracks=True)
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    """Train each model at most once."""
+    folders: dict[str, Path] = {}
+
+    def folder_of(name: str) -> Path:
+        if name not in folders:
+            folders[name] = run(corpus, name, tmp_path_factory.mktemp(name))
+        return folders[name]
+
+    return folder_of
+
+
+def run(corpus: Corpus, name: str, out: Path, fold: str = "0") -> Path:
+    features = corpus.features(lineage.feature_kind(name))
+    train(name, fold, corpus.params, features, corpus.splits, out, out.parent / f"{out.name}.json")
+    return out
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+
+
+def predictions(corpus: Corpus, name: str, folder: Path) -> pd.DataFrame:
+    stamp = lineage.stamp("predictions", corpus.params, model=name)
+    return artifacts.read_table(folder / "predictions.parquet", stamp)
+
+
+def rows_of(corpus: Corpus, table: pd.DataFrame, model) -> np.ndarray:
+    """Return what the model saw of the rows of a table."""
+    kind = lineage.feature_kind(model.signature.model)
+    stamp = lineage.stamp(kind, corpus.params)
+    if kind == "handcrafted":
+        from genreflow.features.handcrafted_table import read_handcrafted
+
+        features = read_handcrafted(corpus.features(kind), stamp).set_index("track_id")
+        wanted = features.loc[table["track_id"], list(model.signature.feature_names)]
+        return wanted.to_numpy(dtype=np.float32)
+    from genreflow.features.mel_windows import MelWindows
+
+    with MelWindows(corpus.features(kind), stamp) as windows:
+        number = {
+            (windows.track_id[track], int(window)): row
+            for row, (track, window) in enumerate(
+                zip(windows.window_track, windows.window_index, strict=True)
+            )
+        }
+        keys = zip(table["track_id"], table["window"], strict=True)
+        return windows.read([number[key] for key in keys])
+
+
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_a_job_writes_what_the_registry_says(name, trained):
+    assert {path.name for path in trained(name).iterdir()} == set(registry.entry(name).files)
+
+
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_predictions_are_probabilities_of_validation_and_test_rows_alone(name, corpus, trained):
+    table = predictions(corpus, name, trained(name))
+    assert list(table.columns) == ["track_id", "window", "genre", "role", *GENRES]
+    np.testing.assert_allclose(table[list(GENRES)].sum(axis=1), 1, atol=1e-5)
+    assert {str(kind) for kind in table[list(GENRES)].dtypes} == {"float32"}
+    assert set(table["role"]) == {"valid", "test"}
+    assert table["track_id"].nunique() == 4 * len(GENRES)
+    whole_tracks = lineage.feature_kind(name) == "handcrafted"
+    assert set(table["window"]) == ({-1} if whole_tracks else {0, 1, 2})
+
+
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_a_loaded_model_predicts_what_the_trained_one_did(name, corpus, trained):
+    model, card = load_model(trained(name))
+    assert card.signature.genres == GENRES
+    table = predictions(corpus, name, trained(name))
+    test = table[table["role"] == "test"]
+    again = model.predict_proba(rows_of(corpus, test, model))
+    np.testing.assert_allclose(again, test[list(GENRES)], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_second_run_writes_the_same_bytes(name, corpus, trained, tmp_path):
+    assert digests(run(corpus, name, tmp_path / "again")) == digests(trained(name))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_test_tracks_do_not_influence_training(name, other_test_tracks, trained, tmp_path):
+    other = digests(run(other_test_tracks, name, tmp_path / "other"))
+    ours = digests(trained(name))
+    assert other.pop("predictions.parquet") != ours.pop("predictions.parquet")
+    assert other == ours
+
+
+@pytest.mark.parametrize("name", ["xgb_mel", "xgb_handcrafted", "svm_handcrafted"])
+def test_three_sounds_that_differ_are_told_apart(name, corpus, trained):
+    table = predictions(corpus, name, trained(name))
+    test = table[table["role"] == "test"]
+    assert (test[list(GENRES)].idxmax(axis=1) == test["genre"]).mean() > 0.8
+
+
+@pytest.mark.parametrize("name", ["svm_handcrafted", "xgb_handcrafted"])
+def test_validation_rows_of_refitted_models_are_out_of_fold(name, corpus, trained):
+    model, _ = load_model(trained(name))
+    table = predictions(corpus, name, trained(name))
+    valid = table[table["role"] == "valid"]
+    fitted_on_them = model.predict_proba(rows_of(corpus, valid, model))
+    assert np.abs(fitted_on_them - valid[list(GENRES)].to_numpy()).max() > 1e-3
+
+
+def test_costs_lie_apart_from_what_is_reproducible(trained):
+    folder = trained("xgb_mel")
+    cost = json.loads((folder.parent / f"{folder.name}.json").read_text())
+    assert set(cost) == {
+        "fit_seconds",
+        "predict_seconds",
+        "n_tracks_predicted",
+        "peak_rss_mb",
+        "n_parameters",
+        "predictions_sha256",
+    }
+    assert cost["predictions_sha256"] == digests(folder)["predictions.parquet"]
+    assert cost["n_tracks_predicted"] == 12
+
+
+def test_histories_tell_epochs_and_grids_tell_candidates(trained):
+    history = pd.read_csv(trained("cnn") / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    assert {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"} <= set(history)
+    grid = pd.read_csv(trained("svm_handcrafted") / "cv.csv")
+    assert list(grid.columns) == ["params", "mean", "std", "rank"]
+    assert json.loads(grid["params"][0])["selected_fraction"] == 0.5
+
+
+def test_features_of_other_audio_are_refused(corpus, tmp_path):
+    stamp = lineage.stamp("splits", corpus.params)
+    splits = artifacts.read_table(corpus.splits, stamp)
+    digests = dict(artifacts.read_stamp(corpus.splits).facts["audio"], hiss="another")
+    stale = tmp_path / "splits.parquet"
+    artifacts.write_table(splits, stale, replace(stamp, facts={"audio": digests}))
+    with pytest.raises(StaleArtifactError, match="features of hiss were made from other audio"):
+        train(
+            "svm_mel",
+            "0",
+            corpus.params,
+            corpus.features("mel"),
+            stale,
+            tmp_path / "out",
+            tmp_path / "cost.json",
+        )
+
+
+def test_an_unknown_fold_is_named_with_those_there_are(corpus, tmp_path):
+    with pytest.raises(TrainingError, match="no fold '7'; there are 0"):
+        run(corpus, "svm_mel", tmp_path / "out", fold="7")
+
+
+def test_a_track_without_features_stops_training(corpus, tmp_path):
+    splits = artifacts.read_table(corpus.splits, lineage.stamp("splits", corpus.params))
+    splits.loc[0, "track_id"] = "drone/lost.wav"
+    path = tmp_path / "splits.parquet"
+    artifacts.write_table(splits, path, artifacts.read_stamp(corpus.splits))
+    with pytest.raises(TrainingError, match=r"drone/lost\.wav"):
+        train(
+            "xgb_mel",
+            "0",
+            corpus.params,
+            corpus.features("mel"),
+            path,
+            tmp_path / "out",
+            tmp_path / "cost.json",
+        )
+
+
+def test_a_folder_without_a_model_is_told_so(tmp_path):
+    with pytest.raises(ModelFileError, match="expected the folder of a trained model"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["svm_mel", "xgb_mel", "svm_handcrafted", "cnn"])
+def test_a_damaged_model_file_is_told_so(name, trained, tmp_path):
+    for path in trained(name).iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    file = tmp_path / registry.entry(name).model_files[-1]
+    file.write_bytes(b"damaged")
+    with pytest.raises(ModelFileError, match="can't be read"):
+        load_model(tmp_path)
+
+
+def test_every_section_of_models_has_an_entry():
+    assert list(registry.MODELS) == list(Models.model_fields)
+    assert registry.BASELINE in registry.MODELS
+
+
+def test_the_registry_and_training_import_no_learning_library():
+    code = (
+        "import sys, genreflow.models.registry, genreflow.training;"
+        "heavy = {'keras', 'tensorflow', 'sklearn', 'xgboost', 'librosa', 'matplotlib'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
