@@ -14,6 +14,7 @@ import soundfile
 from genreflow import artifacts, lineage
 from genreflow.audio import write_audio
 from genreflow.corpus.scan import TrackFile
+from genreflow.evaluation import evaluate
 from genreflow.evaluation.predictions import WHOLE_TRACK
 from genreflow.params import Params
 
@@ -234,6 +235,19 @@ def _write_history(path: Path, rng: np.random.Generator) -> None:
             "val_accuracy": 1 - val_loss / 3,
         }
     ).to_csv(path, index=False)
+
+
+def evaluate_run(run: Run) -> None:
+    """Evaluate a run into its own folders."""
+    evaluate(
+        run.params,
+        run.predictions,
+        run.splits,
+        run.tracks,
+        run.histories,
+        run.evaluation,
+        run.report,
+    )
 
 
 def add_features(run: Run, *, n_features: int = 12, seed: int = 1) -> None:

@@ -13,19 +13,7 @@ from genreflow.artifacts import StaleArtifactError
 from genreflow.evaluation import evaluate
 from genreflow.evaluation.predictions import PredictionsError
 from genreflow.evaluation.run import stamp
-from tests.synthetic_results import GENRES, Run, make_run
-
-
-def run_evaluation(run: Run) -> None:
-    evaluate(
-        run.params,
-        run.predictions,
-        run.splits,
-        run.tracks,
-        run.histories,
-        run.evaluation,
-        run.report,
-    )
+from tests.synthetic_results import GENRES, Run, evaluate_run, make_run
 
 
 def metrics_of(run: Run) -> dict:
@@ -35,7 +23,7 @@ def metrics_of(run: Run) -> dict:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     made = make_run(tmp_path_factory.mktemp("run") / "results", tracks_per_genre=6, windows=3)
-    run_evaluation(made)
+    evaluate_run(made)
     return made
 
 
@@ -117,13 +105,13 @@ def test_one_fold_and_two_models_are_enough(tmp_path: Path) -> None:
     run = make_run(
         tmp_path / "results", models=("xgb_mel", "svm_handcrafted"), n_folds=1, windows=2
     )
-    run_evaluation(run)
+    evaluate_run(run)
     assert set(metrics_of(run)) == {"xgb_mel", "svm_handcrafted", "ensemble"}
 
 
 def test_without_the_baseline_there_is_no_difference(tmp_path: Path) -> None:
     run = make_run(tmp_path / "results", models=("cnn",), n_folds=1, windows=2)
-    run_evaluation(run)
+    evaluate_run(run)
     assert set(metrics_of(run)) == {"cnn"}
     assert "delta_accuracy" not in metrics_of(run)["cnn"]["track"]
 
@@ -149,4 +137,4 @@ def test_probabilities_that_do_not_sum_to_one_are_named(tmp_path: Path) -> None:
     table.loc[3, GENRES[0]] = float("nan")
     artifacts.write_table(table, path, expected)
     with pytest.raises(PredictionsError, match=r"predictions\.parquet.*sum to nan"):
-        run_evaluation(run)
+        evaluate_run(run)

@@ -22,20 +22,12 @@ from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs
 from genreflow.report.results import ReportError, Results, read_results
 from genreflow.report.tables import CONTRACT, comparison
-from tests.synthetic_results import GENRES, Run, add_features, make_run
+from tests.synthetic_results import GENRES, Run, add_features, evaluate_run, make_run
 
 
 def evaluated(results: Path, **options: object) -> Run:
     run = make_run(results, **options)  # type: ignore[arg-type]
-    evaluate(
-        run.params,
-        run.predictions,
-        run.splits,
-        run.tracks,
-        run.histories,
-        run.evaluation,
-        run.report,
-    )
+    evaluate_run(run)
     return run
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from genreflow.evaluation import evaluate
 from genreflow.report.build import build_report
-from tests.synthetic_results import add_features, make_run
+from tests.synthetic_results import add_features, evaluate_run, make_run
 
 pytestmark = pytest.mark.browser
 
@@ -35,15 +34,7 @@ FLAGS = [
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("page") / "results", tracks_per_genre=6, windows=3)
-    evaluate(
-        run.params,
-        run.predictions,
-        run.splits,
-        run.tracks,
-        run.histories,
-        run.evaluation,
-        run.report,
-    )
+    evaluate_run(run)
     add_features(run)
     build_report(run.params, run.results, run.report)
     return run.report / "index.html"

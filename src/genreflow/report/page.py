@@ -11,19 +11,12 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
 from genreflow.params import BASELINE, DEMO_ROOT
-from genreflow.report import answer, charts, text, theme
-from genreflow.report.audit import describe_audit, describe_naive
-from genreflow.report.confusion import matrices
-from genreflow.report.costs import Cost, read_steps
+from genreflow.report import sections, text, theme
+from genreflow.report.costs import Cost
 from genreflow.report.exploration import explore
-from genreflow.report.leaderboard import axis, leaderboard
 from genreflow.report.provenance import Provenance
 from genreflow.report.results import Results
-
-_CONFUSED = 12
-_HARDEST = 20
 
 templates = Environment(
     loader=PackageLoader("genreflow.report"),
@@ -43,23 +36,23 @@ def render(
 ) -> str:
     """Return the page as HTML that needs nothing else."""
     specs: dict[str, theme.Spec] = {}
-    sections: dict[str, Any] = {
+    content: dict[str, Any] = {
         **_frame(results),
-        **_answer(results, comparison),
-        **_confusion(results),
-        **_genres(results, specs),
-        **_stability(results, specs),
-        **_learning(results, specs),
-        **_hardest(results),
-        **_audit(results),
-        **_cost(results, costs, comparison, specs),
+        **sections.answer_section(results, comparison),
+        **sections.confusion_section(results),
+        **sections.genres_section(results, specs),
+        **sections.stability_section(results, specs),
+        **sections.learning_section(results, specs),
+        **sections.hardest_section(results),
+        **sections.audit_section(results),
+        **sections.cost_section(results, costs, comparison, specs),
         "exploration": explore(results, specs),
         "provenance": provenance,
     }
     page = templates.get_template("page.html.j2").render(
-        **sections,
+        **content,
         chart_ids=set(specs),
-        contents=_contents(sections),
+        contents=_contents(content),
         notes=results.notes,
         charts=Markup(_json({"config": theme.CONFIG, "specs": specs})),
         css=Markup(_asset("page.css")),
@@ -75,11 +68,11 @@ def _asset(name: str) -> str:
 
 def _json(value: Any) -> str:
     """Write JSON that can't close the script element it stands in."""
-    text_ = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text_.replace("<", "\\u003c")
+    escaped = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return escaped.replace("<", "\\u003c")
 
 
-def _contents(sections: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     listed = [
         ("answer", "Answer"),
         ("leaderboard", "Leaderboard"),
@@ -93,7 +86,7 @@ def _contents(sections: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("exploration", "Exploration"),
         ("provenance", "Provenance"),
     ]
-    trained = sections["curves"] or sections["grids"]
+    trained = content["curves"] or content["grids"]
     return [(id_, name) for id_, name in listed if id_ != "learning" or trained]
 
 
@@ -125,201 +118,4 @@ def _frame(results: Results) -> dict[str, Any]:
         "corpus_line": f"{text.count(usable, 'track')}, {text.count(len(results.genres), 'genre')}"
         + (", synthesised demo corpus" if params.corpus.root == DEMO_ROOT else "")
         + f", {text.count(len(results.folds), 'fold')}",
-    }
-
-
-def _answer(results: Results, comparison: pd.DataFrame) -> dict[str, Any]:
-    tested = [model for model in results.models if "p_value" in results.track(model)]
-    return {
-        "headline": answer.headline(results),
-        "explanation": answer.explanation(results),
-        "leaderboard": leaderboard(results, comparison),
-        "axis": axis(results),
-        "n_tests": text.count(len(tested), "comparison"),
-        "weights": _weights(results),
-        "figures": answer.key_figures(results),
-    }
-
-
-def _weights(results: Results) -> str:
-    """Return the ensemble's mean weights over folds, heaviest first; "" without an ensemble."""
-    if ENSEMBLE not in results.metrics:
-        return ""
-    means = results.table("ensemble").groupby("model")["weight"].mean()
-    means = means[means >= 0.005].sort_values(ascending=False, kind="stable")
-    listed = [f"{model} {weight:.2f}" for model, weight in means.items()]
-    return ("mean over folds: " if len(results.folds) > 1 else "") + ", ".join(listed)
-
-
-def _confusion(results: Results) -> dict[str, Any]:
-    found = matrices(results.table("confusion"), results.models)
-    return {
-        "matrices": found,
-        "chosen_model": results.trained[0],
-        "thumbnails": [matrix for matrix in found if matrix.level == "track"],
-        "has_windows": any(matrix.level == "window" for matrix in found),
-    }
-
-
-def _genres(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
-    table = results.table("per_genre")
-    specs["chart-genres"] = theme.interactive(
-        charts.genre_f1(table[table["level"] == "track"].drop(columns="level"), results.models)
-    )
-    confused = results.table("confused_pairs").head(_CONFUSED)
-    return {
-        "confused": [
-            {**row, "share": text.percent(row["share"])} for row in confused.to_dict("records")
-        ]
-    }
-
-
-def _stability(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
-    folds = results.table("per_fold")
-    if len(results.folds) > 1:
-        specs["chart-folds"] = theme.interactive(
-            charts.fold_spread(folds[folds["level"] == "track"], results.models)
-        )
-    if len(results.models) > 1:
-        specs["chart-agreement"] = theme.interactive(
-            charts.agreement(results.table("agreement"), results.models)
-        )
-    lengths = results.table("by_length")
-    if len(lengths):
-        specs["chart-length"] = theme.interactive(
-            charts.accuracy_by_length(lengths, results.trained)
-        )
-    bins = results.table("calibration")
-    return {
-        "calibration": [
-            {
-                "model": model,
-                "ece": text.ratio(results.track(model)["ece"]),
-                "svg": Markup(
-                    theme.static_svg(
-                        charts.reliability(
-                            bins[(bins["model"] == model) & (bins["level"] == "track")]
-                        ),
-                        f"Reliability curve of {model}",
-                    )
-                ),
-            }
-            for model in results.models
-        ]
-    }
-
-
-def _learning(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
-    table = results.table("learning_curves")
-    curves = []
-    for model in results.trained:
-        part = table[table["model"] == model]
-        if part.empty:
-            continue
-        id_ = f"chart-curve-{model}"
-        specs[id_] = theme.interactive(charts.learning_curve(part))
-        epochs = part.loc[part["best"].astype(str) == "True", "epoch"].astype(int)
-        last = part.groupby("fold")["epoch"].max().astype(int)
-        kept = (
-            f"kept epoch {epochs.iloc[0]} of {last.iloc[0]}"
-            if len(epochs) == 1
-            else f"kept epochs {epochs.min()}–{epochs.max()} of up to {last.max()}"
-        )
-        curves.append({"model": model, "id": id_, "kept": kept})
-    return {"curves": curves, "grids": _grids(results)}
-
-
-def _grids(results: Results) -> list[dict[str, Any]]:
-    """Return what the grid searches chose, one row per model and fold."""
-    rows = []
-    for model in results.trained:
-        for fold, folder in results.model_folders(model).items():
-            if (folder / "cv.csv").is_file():
-                grid = pd.read_csv(folder / "cv.csv").sort_values("rank", kind="stable")
-                best = grid.iloc[0]
-                chosen = json.loads(str(best["params"]))
-                rows.append(
-                    {
-                        "model": model,
-                        "fold": fold,
-                        "chosen": ", ".join(
-                            f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
-                            for key, value in chosen.items()
-                        ),
-                        "accuracy": f"{text.percent(best['mean'])} ± {100 * best['std']:.1f}",
-                        "candidates": len(grid),
-                    }
-                )
-    return rows
-
-
-def _hardest(results: Results) -> dict[str, Any]:
-    table = results.table("hardest_tracks")
-    tested = len(results.decisions.drop_duplicates(["fold", "track_id"]))
-    by_all = int((table["wrong"] == table["models"]).sum())
-    return {
-        "hardest": [
-            {**row, "probability_text": text.ratio(row["probability"])}
-            for row in table.head(_HARDEST).to_dict("records")
-        ],
-        "hardest_summary": f"{text.integer(by_all)} of {text.count(tested, 'test track')} "
-        f"defeated every model; {text.integer(tested - len(table))} were right for all.",
-    }
-
-
-def _audit(results: Results) -> dict[str, Any]:
-    return {
-        "audit": describe_audit(results),
-        "naive": results.optional("naive protocol", lambda: describe_naive(results)),
-    }
-
-
-def _cost(
-    results: Results,
-    costs: Mapping[str, Cost],
-    comparison: pd.DataFrame,
-    specs: dict[str, theme.Spec],
-) -> dict[str, Any]:
-    track = comparison[comparison["level"] == "track"]
-    measured = track.dropna(subset="fit_seconds")
-    if len(measured) > 1:
-        specs["chart-cost"] = theme.interactive(
-            charts.cost_scatter(
-                measured[
-                    ["model", "accuracy", "fit_seconds", "predict_ms_per_track", "peak_rss_mb"]
-                ]
-            )
-        )
-    steps = results.optional("timings of the steps", lambda: read_steps(results))
-    return {
-        "costs": [_cost_row(model, costs[model]) for model in results.models],
-        "missing_costs": any(cost.fit_seconds is None for cost in costs.values()),
-        "steps": []
-        if steps is None
-        else [
-            {
-                "step": step["step"],
-                "jobs": step["jobs"],
-                "seconds": text.duration(step["seconds"]),
-                "memory": text.with_unit(text.number(step["peak_rss_mb"]), "MB"),
-            }
-            for step in steps.to_dict("records")
-        ],
-    }
-
-
-def _cost_row(model: str, cost: Cost) -> dict[str, Any]:
-    milliseconds, memory = cost.predict_ms_per_track, cost.peak_rss_mb
-    cells = [
-        (cost.fit_seconds, text.duration(cost.fit_seconds)),
-        (milliseconds, text.with_unit(text.number(milliseconds), "ms")),
-        (memory, text.with_unit(text.number(memory), "MB")),
-        (cost.parameters, text.integer(cost.parameters)),
-        (cost.model_mb, text.with_unit(text.number(cost.model_mb), "MB")),
-    ]
-    return {
-        "model": model,
-        "cells": [
-            {"value": "" if value is None else value, "text": words} for value, words in cells
-        ],
     }

@@ -1,0 +1,229 @@
+"""What the sections of the page show, gathered from the results.
+
+Every function returns what its template needs; those that take `specs` add their charts to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from genreflow.evaluation.ensemble import NAME as ENSEMBLE
+from genreflow.report import answer, charts, text, theme
+from genreflow.report.audit import describe_audit, describe_naive
+from genreflow.report.confusion import matrices
+from genreflow.report.costs import Cost, read_steps
+from genreflow.report.leaderboard import axis, leaderboard
+from genreflow.report.results import Results
+
+_CONFUSED = 12
+_HARDEST = 20
+
+
+def answer_section(results: Results, comparison: pd.DataFrame) -> dict[str, Any]:
+    """Return the headline, the explanation and the leaderboard."""
+    tested = [model for model in results.models if "p_value" in results.track(model)]
+    return {
+        "headline": answer.headline(results),
+        "explanation": answer.explanation(results),
+        "leaderboard": leaderboard(results, comparison),
+        "axis": axis(results),
+        "n_tests": text.count(len(tested), "comparison"),
+        "weights": _weights(results),
+        "figures": answer.key_figures(results),
+    }
+
+
+def _weights(results: Results) -> str:
+    """Return the ensemble's mean weights over folds, heaviest first; "" without an ensemble."""
+    if ENSEMBLE not in results.metrics:
+        return ""
+    means = results.table("ensemble").groupby("model")["weight"].mean()
+    means = means[means >= 0.005].sort_values(ascending=False, kind="stable")
+    listed = [f"{model} {weight:.2f}" for model, weight in means.items()]
+    return ("mean over folds: " if len(results.folds) > 1 else "") + ", ".join(listed)
+
+
+def confusion_section(results: Results) -> dict[str, Any]:
+    """Return the confusion matrices and which of them is shown first."""
+    found = matrices(results.table("confusion"), results.models)
+    return {
+        "matrices": found,
+        "chosen_model": results.trained[0],
+        "thumbnails": [matrix for matrix in found if matrix.level == "track"],
+        "has_windows": any(matrix.level == "window" for matrix in found),
+    }
+
+
+def genres_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
+    """Return the most confused pairs; draw F1 per genre."""
+    table = results.table("per_genre")
+    specs["chart-genres"] = theme.interactive(
+        charts.genre_f1(table[table["level"] == "track"].drop(columns="level"), results.models)
+    )
+    confused = results.table("confused_pairs").head(_CONFUSED)
+    return {
+        "confused": [
+            {**row, "share": text.percent(row["share"])} for row in confused.to_dict("records")
+        ]
+    }
+
+
+def stability_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
+    """Return the reliability curves; draw folds, agreement and lengths."""
+    folds = results.table("per_fold")
+    if len(results.folds) > 1:
+        specs["chart-folds"] = theme.interactive(
+            charts.fold_spread(folds[folds["level"] == "track"], results.models)
+        )
+    if len(results.models) > 1:
+        specs["chart-agreement"] = theme.interactive(
+            charts.agreement(results.table("agreement"), results.models)
+        )
+    lengths = results.table("by_length")
+    if len(lengths):
+        specs["chart-length"] = theme.interactive(
+            charts.accuracy_by_length(lengths, results.trained)
+        )
+    bins = results.table("calibration")
+    return {
+        "calibration": [
+            {
+                "model": model,
+                "ece": text.ratio(results.track(model)["ece"]),
+                "svg": Markup(
+                    theme.static_svg(
+                        charts.reliability(
+                            bins[(bins["model"] == model) & (bins["level"] == "track")]
+                        ),
+                        f"Reliability curve of {model}",
+                    )
+                ),
+            }
+            for model in results.models
+        ]
+    }
+
+
+def learning_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
+    """Return learning curves and what grid searches chose; draw the curves."""
+    table = results.table("learning_curves")
+    curves = []
+    for model in results.trained:
+        part = table[table["model"] == model]
+        if part.empty:
+            continue
+        id_ = f"chart-curve-{model}"
+        specs[id_] = theme.interactive(charts.learning_curve(part))
+        epochs = part.loc[part["best"].astype(str) == "True", "epoch"].astype(int)
+        last = part.groupby("fold")["epoch"].max().astype(int)
+        kept = (
+            f"kept epoch {epochs.iloc[0]} of {last.iloc[0]}"
+            if len(epochs) == 1
+            else f"kept epochs {epochs.min()}–{epochs.max()} of up to {last.max()}"
+        )
+        curves.append({"model": model, "id": id_, "kept": kept})
+    return {"curves": curves, "grids": _grids(results)}
+
+
+def _grids(results: Results) -> list[dict[str, Any]]:
+    """Return what the grid searches chose, one row per model and fold."""
+    rows = []
+    for model in results.trained:
+        for fold, folder in results.model_folders(model).items():
+            if (folder / "cv.csv").is_file():
+                grid = pd.read_csv(folder / "cv.csv").sort_values("rank", kind="stable")
+                best = grid.iloc[0]
+                chosen = json.loads(str(best["params"]))
+                rows.append(
+                    {
+                        "model": model,
+                        "fold": fold,
+                        "chosen": ", ".join(
+                            f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+                            for key, value in chosen.items()
+                        ),
+                        "accuracy": f"{text.percent(best['mean'])} ± {100 * best['std']:.1f}",
+                        "candidates": len(grid),
+                    }
+                )
+    return rows
+
+
+def hardest_section(results: Results) -> dict[str, Any]:
+    """Return the tracks that most models got wrong."""
+    table = results.table("hardest_tracks")
+    tested = len(results.decisions.drop_duplicates(["fold", "track_id"]))
+    by_all = int((table["wrong"] == table["models"]).sum())
+    return {
+        "hardest": [
+            {**row, "probability_text": text.ratio(row["probability"])}
+            for row in table.head(_HARDEST).to_dict("records")
+        ],
+        "hardest_summary": f"{text.integer(by_all)} of {text.count(tested, 'test track')} "
+        f"defeated every model; {text.integer(tested - len(table))} were right for all.",
+    }
+
+
+def audit_section(results: Results) -> dict[str, Any]:
+    """Return the duplicates and what the naive protocol claims."""
+    return {
+        "audit": describe_audit(results),
+        "naive": results.optional("naive protocol", lambda: describe_naive(results)),
+    }
+
+
+def cost_section(
+    results: Results,
+    costs: Mapping[str, Cost],
+    comparison: pd.DataFrame,
+    specs: dict[str, theme.Spec],
+) -> dict[str, Any]:
+    """Return what every model and step cost; draw accuracy against time."""
+    track = comparison[comparison["level"] == "track"]
+    measured = track.dropna(subset="fit_seconds")
+    if len(measured) > 1:
+        specs["chart-cost"] = theme.interactive(
+            charts.cost_scatter(
+                measured[
+                    ["model", "accuracy", "fit_seconds", "predict_ms_per_track", "peak_rss_mb"]
+                ]
+            )
+        )
+    steps = results.optional("timings of the steps", lambda: read_steps(results))
+    return {
+        "costs": [_cost_row(model, costs[model]) for model in results.models],
+        "missing_costs": any(cost.fit_seconds is None for cost in costs.values()),
+        "steps": []
+        if steps is None
+        else [
+            {
+                "step": step["step"],
+                "jobs": step["jobs"],
+                "seconds": text.duration(step["seconds"]),
+                "memory": text.with_unit(text.number(step["peak_rss_mb"]), "MB"),
+            }
+            for step in steps.to_dict("records")
+        ],
+    }
+
+
+def _cost_row(model: str, cost: Cost) -> dict[str, Any]:
+    milliseconds, memory = cost.predict_ms_per_track, cost.peak_rss_mb
+    cells = [
+        (cost.fit_seconds, text.duration(cost.fit_seconds)),
+        (milliseconds, text.with_unit(text.number(milliseconds), "ms")),
+        (memory, text.with_unit(text.number(memory), "MB")),
+        (cost.parameters, text.integer(cost.parameters)),
+        (cost.model_mb, text.with_unit(text.number(cost.model_mb), "MB")),
+    ]
+    return {
+        "model": model,
+        "cells": [
+            {"value": "" if value is None else value, "text": words} for value, words in cells
+        ],
+    }
