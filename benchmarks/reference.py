@@ -75,20 +75,17 @@ def handcrafted(y: Array, sample_rate: int, *, top_db: float = 60.0) -> dict[str
     return features
 
 
+def mel(y: Array, sample_rate: int) -> Array:
+    """Return the log-mel spectrogram, (128, frames) [dB]."""
+    power = librosa.feature.melspectrogram(y=y, sr=sample_rate, n_fft=1024, hop_length=256)
+    return librosa.power_to_db(power, top_db=None)
+
+
 def mel_windows(
     y: Array, sample_rate: int, *, window_seconds: float = 1.5, overlap: float = 0.5
 ) -> Array:
     """Return the log-mel spectrogram of each window, (windows, 128, frames) [dB]."""
     length = int(window_seconds * sample_rate)
     step = int(length * (1 - overlap))
-    return np.stack(
-        [
-            librosa.power_to_db(
-                librosa.feature.melspectrogram(
-                    y=y[start : start + length], sr=sample_rate, n_fft=1024, hop_length=256
-                ),
-                top_db=None,
-            )
-            for start in range(0, len(y) - length + 1, step)
-        ]
-    )
+    starts = range(0, len(y) - length + 1, step)
+    return np.stack([mel(y[start : start + length], sample_rate) for start in starts])

@@ -143,14 +143,17 @@ def _read_blocks(file: sf.SoundFile, max_seconds: float) -> tuple[npt.NDArray[np
     mono = np.empty(wanted, dtype=np.float32)
     read = 0
     while read < wanted:
-        end = min(read + BLOCK_FRAMES, wanted)
+        space = mono[read : read + BLOCK_FRAMES]
         try:
-            block = file.read(end - read, dtype="float32", always_2d=True)
+            if file.channels == 1:
+                block = file.read(out=space)
+            else:
+                block = file.read(len(space), dtype="float32")
+                space[: len(block)] = _mono(block)
         except sf.LibsndfileError:
             break
         if not len(block):
             break
-        mono[read : read + len(block)] = _mono(block)
         read += len(block)
     # A header may promise more than there is.
     frames = file.frames if read == wanted else read
@@ -161,7 +164,6 @@ def _read_blocks(file: sf.SoundFile, max_seconds: float) -> tuple[npt.NDArray[np
 def _mono(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Average the channels of (frames, channels)."""
     channels = block.shape[1]
-    if channels == 1:
-        return block[:, 0]
+    # A product with a constant vector takes a tenth of the time of a mean along short rows.
     mono: npt.NDArray[np.float32] = block @ np.full(channels, 1 / channels, dtype=np.float32)
     return mono

@@ -63,13 +63,13 @@ def window_starts(n_frames: int, frames_per_window: int, frames_per_hop: int) ->
 def cut_windows(levels: Floats, frames_per_window: int, frames_per_hop: int) -> Floats:
     """Cut (frames, bands) into (windows, time, frequency, 1), as :class:`MelWindows` reads them.
 
-    Levels are rounded as they are in the artifact: a prediction sees what training saw.
+    The windows are read-only views that share their overlap. Levels are rounded as they are in
+    the artifact: a prediction sees what training saw.
     """
-    starts = window_starts(len(levels), frames_per_window, frames_per_hop)
     rounded = levels.astype(STORED).astype(np.float32)
-    rows = np.array(starts, dtype=np.int64)[:, np.newaxis] + np.arange(frames_per_window)
-    windows: Floats = rounded[rows][..., np.newaxis]
-    return windows
+    windows = np.lib.stride_tricks.sliding_window_view(rounded, frames_per_window, axis=0)
+    cut: Floats = windows[::frames_per_hop].transpose(0, 2, 1)[..., np.newaxis]
+    return cut
 
 
 def write_mel(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:

@@ -38,31 +38,25 @@ def frame_count(n_samples: int, n_fft: int, hop_length: int) -> int:
     return 1 + (n_samples + 2 * (n_fft // 2) - n_fft) // hop_length
 
 
-def frames(samples: Samples, n_fft: int, hop_length: int) -> Floats:
-    """Return a view of the centred frames, (n_fft, frames), of the zero-padded amplitudes.
+def power_blocks(samples: Samples, n_fft: int, hop_length: int) -> Iterator[tuple[slice, Floats]]:
+    """Yield the power spectrum as (which frames, (1 + n_fft // 2, frames of the block)).
 
     Parameters
     ----------
     samples
-        (n,) int16; full scale becomes 1.
+        (n,) int16; a sine at full scale has amplitude 1.
     """
     padded = np.zeros(len(samples) + 2 * (n_fft // 2), dtype=np.float32)
-    inside = padded[n_fft // 2 : n_fft // 2 + len(samples)]
-    np.multiply(samples, np.float32(1 / FULL_SCALE), out=inside)
-    view: Floats = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length].T
-    return view
-
-
-def power_blocks(samples: Samples, n_fft: int, hop_length: int) -> Iterator[tuple[slice, Floats]]:
-    """Yield the power spectrum as (which frames, (1 + n_fft // 2, frames of the block))."""
-    window = hann(n_fft)[:, np.newaxis]
-    columns = frames(samples, n_fft, hop_length)
-    for start in range(0, columns.shape[1], BLOCK_FRAMES):
-        block = np.multiply(columns[:, start : start + BLOCK_FRAMES], window, order="C")
-        spectrum = scipy.fft.rfft(block, axis=0, overwrite_x=True)
-        power = np.square(spectrum.real)
-        power += np.square(spectrum.imag)
-        yield slice(start, start + power.shape[1]), power
+    padded[n_fft // 2 : n_fft // 2 + len(samples)] = samples
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
+    window = hann(n_fft) / np.float32(FULL_SCALE)
+    for start in range(0, len(frames), BLOCK_FRAMES):
+        block = frames[start : start + BLOCK_FRAMES] * window
+        spectrum = scipy.fft.rfft(block, axis=1, overwrite_x=True).T
+        # Turning the spectrum while squaring it costs less than transforming columns.
+        power = np.square(spectrum.real, order="C")
+        power += np.square(spectrum.imag, order="C")
+        yield slice(start, start + len(block)), power
 
 
 @lru_cache
