@@ -13,7 +13,6 @@ PAGE = Path(__file__).parent.parent / "docs/reruns.md"
 
 REPORT = ["report"]
 EVALUATE = ["evaluate", *REPORT]
-FEATURES = {"handcrafted": "handcrafted", "mel": "mel"}
 
 
 def train(*models: str) -> list[str]:
@@ -22,7 +21,7 @@ def train(*models: str) -> list[str]:
 
 MEL_MODELS = [model for model in MODELS if not model.endswith("_handcrafted")]
 TABLE_MODELS = [model for model in MODELS if model.endswith("_handcrafted")]
-SPLITS = ["splits", *train(*MODELS), *EVALUATE]
+SPLITS = ["splits", *train(*MODELS), "leakage", *EVALUATE]
 TRACKS = ["tracks", *SPLITS]
 AUDIO = ["audio", "handcrafted", "mel", *TRACKS]
 
@@ -34,9 +33,10 @@ RERUNS = {
     "audio": AUDIO,
     "tracks": TRACKS,
     "features.handcrafted": ["handcrafted", *train(*TABLE_MODELS), *EVALUATE],
-    "features.mel": ["mel", *train(*MEL_MODELS), *EVALUATE],
+    "features.mel": ["mel", *train(*MEL_MODELS), "leakage", *EVALUATE],
     "splits": SPLITS,
     **{f"models.{model}": [*train(model), *EVALUATE] for model in MODELS},
+    "models.xgb_mel": [*train("xgb_mel"), "leakage", *EVALUATE],
     "evaluation": EVALUATE,
     "report": REPORT,
 }

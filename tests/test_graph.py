@@ -21,6 +21,7 @@ CODE = {
     "mel": ["genreflow.features.mel"],
     "splits": ["genreflow.splits"],
     "evaluate": ["genreflow.evaluation.run"],
+    "leakage": ["genreflow.evaluation.naive", registry.module_name("xgb_mel")],
     "report": ["genreflow.report.build"],
     **{
         f"train_{model}": ["genreflow.training", registry.module_name(model)]
@@ -96,7 +97,7 @@ def files_of(deps, project):
     for dep in deps:
         path = project.folder / dep
         if dep.startswith("src/"):
-            yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
+            yield from sorted(path.glob("*.*")) if path.is_dir() else [path]
 
 
 def paths(edges):

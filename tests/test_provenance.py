@@ -16,6 +16,10 @@ def test_a_module_depends_on_what_it_imports_and_on_nothing_else():
     assert "mel" not in names("genreflow.tracks")
 
 
+def test_templates_beside_a_module_belong_to_it():
+    assert "page.html" in names("genreflow.report.build")
+
+
 def test_digest_is_the_same_in_every_process():
     code = "from genreflow.provenance import code_digest; print(code_digest('genreflow.splits'))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

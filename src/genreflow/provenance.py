@@ -1,7 +1,8 @@
 """Digests of source code, so that a workflow step reruns when code that it uses has changed.
 
 Snakemake watches the file named in ``script:`` but not what that file imports. A rule therefore
-lists the digest of its entry modules and everything they import within the package.
+lists the digest of its entry modules and everything they import within the package, with the
+templates that lie beside them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ SOURCE = Path(__file__).parent
 
 
 def modules_behind(*entries: str) -> tuple[Path, ...]:
-    """List the source files of `entries` and of every package module they import.
+    """List the source files of `entries` and of every package module they import, and templates.
 
     Parameters
     ----------
@@ -39,7 +40,9 @@ def modules_behind(*entries: str) -> tuple[Path, ...]:
     if unknown := [name for name in entries if name not in graph.modules]:
         raise ValueError(f"{', '.join(unknown)}: no such module in package {PACKAGE}")
     names = set(entries).union(*(graph.find_upstream_modules(name) for name in entries))
-    return tuple(sorted(_path(name) for name in names))
+    sources = {_path(name) for name in names}
+    folders = {source.parent / "templates" for source in sources}
+    return tuple(sorted(sources.union(*(folder.glob("*.*") for folder in folders))))
 
 
 def code_digest(*entries: str) -> str:

@@ -38,10 +38,33 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+rule leakage:
+    input:
+        mel=expand("results/features/mel/{shard}.npz", shard=SHARDS),
+        splits="results/splits.parquet",
+    output:
+        "results/leakage.json",
+    log:
+        "results/logs/leakage.log",
+    benchmark:
+        "results/benchmarks/leakage.tsv"
+    threads: PARAMS.models.xgb_mel.threads
+    resources:
+        mem_mb=3000,
+    params:
+        model=PARAMS.section("models.xgb_mel"),
+        code=code_digest("genreflow.evaluation.naive", registry.module_name("xgb_mel")),
+    message:
+        "Train the baseline once on windows divided at random, to show what leakage claims"
+    script:
+        "../scripts/leakage.py"
+
+
 rule report:
     input:
         tables="results/evaluation",
         metrics="results/report/metrics.json",
+        leakage="results/leakage.json",
         predictions=trained("predictions.parquet"),
         training=training_tables,
         handcrafted=expand("results/features/handcrafted/{shard}.parquet", shard=SHARDS),
@@ -50,10 +73,26 @@ rule report:
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",
     output:
-        page="results/report/index.html",
-        table="results/report/comparison.csv",
+        page=report(
+            "results/report/index.html",
+            caption="../report/page.rst",
+            category="Comparison",
+            labels={"what": "The report"},
+        ),
+        table=report(
+            "results/report/comparison.csv",
+            caption="../report/comparison.rst",
+            category="Comparison",
+            labels={"what": "All models and levels, as a table"},
+        ),
         markdown="results/report/comparison.md",
-        cards=directory("results/report/model_cards"),
+        cards=report(
+            directory("results/report/model_cards"),
+            patterns=["{model}.md"],
+            caption="../report/model_card.rst",
+            category="Model cards",
+            labels={"what": "{model}"},
+        ),
     log:
         "results/logs/report.log",
     benchmark:
