@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +29,10 @@ BATCH_NORM_MOMENTUM = 0.9
 """Keras's 0.99 needs some 500 steps to forget its start; whole trainings here have that many."""
 
 _STATISTICS_WINDOWS = 4
+_OPTIMIZERS = {
+    "adamw": keras.optimizers.AdamW,
+    "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+}
 _CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _FILE = "model.keras"
 
@@ -51,8 +56,10 @@ class KerasModel(Model[P]):
         self.network = self._build(mean, variance)
         batches = WindowBatches(train, p, len(self.signature.genres), mean)
         schedule = learning_rate(p.learning_rate, p.epochs * len(batches))
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=p.weight_decay)
+        optimizer = _OPTIMIZERS[p.optimizer](schedule, weight_decay=p.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        # With its variables in place from the start, the training step is traced once, not twice.
+        optimizer.build(self.network.trainable_variables)
         # XLA on a CPU makes convolutions slower, and takes longer to compile than it saves.
         self.network.compile(
             optimizer,

@@ -1,0 +1,79 @@
+"""What happens to windows on their way into a network."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genreflow.models.base import Examples, Matrix
+from genreflow.models.neural.batches import WindowBatches, draw, mask, mix
+from genreflow.params import Cnn
+
+
+def examples(windows_per_track: list[int]) -> Examples:
+    """Return windows whose value is their row, of tracks that alternate between two genres."""
+    track = np.repeat(np.arange(len(windows_per_track)), windows_per_track)
+    rows = np.arange(len(track))
+    values = np.broadcast_to(rows[:, None, None, None], (len(rows), 4, 3, 1)).astype(np.float32)
+    return Examples(Matrix(values), rows, track % 2, track, track)
+
+
+tracks = st.lists(st.integers(1, 9), min_size=1, max_size=8)
+
+
+@given(tracks, st.integers(1, 9))
+def test_spread_keeps_windows_of_every_track_without_repeats(counts, per_track):
+    kept = examples(counts).spread(per_track)
+    assert len(set(kept.rows)) == len(kept)
+    np.testing.assert_array_equal(np.bincount(kept.track), np.minimum(counts, per_track))
+
+
+@given(tracks)
+def test_weights_give_every_track_the_same_say(counts):
+    part = examples(counts)
+    per_track = np.bincount(part.track, weights=part.weight())
+    np.testing.assert_allclose(per_track, len(part) / len(counts), rtol=1e-5)
+
+
+@given(tracks, st.integers(1, 9), st.integers(0, 99))
+def test_an_epoch_draws_each_window_at_most_once(counts, per_track, seed):
+    chosen = draw(examples(counts), per_track, np.random.default_rng(seed))
+    assert len(set(chosen)) == len(chosen) == np.minimum(counts, per_track).sum()
+
+
+def test_epochs_differ_and_repeat_from_the_same_seed():
+    params = Cnn(batch_size=4, windows_per_track=2)
+    fill = np.zeros((3, 1), np.float32)
+    one, two = (WindowBatches(examples([9] * 6), params, 2, fill) for _ in range(2))
+    first = one[0][0]
+    np.testing.assert_array_equal(first, two[0][0])
+    one.start_epoch(1)
+    assert not np.array_equal(first, one[0][0])
+
+
+@given(st.floats(0.05, 2), st.integers(0, 99))
+def test_mixed_targets_stay_probabilities_led_by_the_windows_own_genre(alpha, seed):
+    rng = np.random.default_rng(seed)
+    target = np.eye(5, dtype=np.float32)
+    values = rng.normal(size=(5, 4, 3, 1)).astype(np.float32)
+    mixed, mixed_target = mix(values, target, alpha, rng)
+    np.testing.assert_allclose(mixed_target.sum(axis=1), 1, rtol=1e-5)
+    assert np.all(np.diag(mixed_target) >= 0.5)
+    blended = np.tensordot(mixed_target, values, axes=1)
+    np.testing.assert_allclose(mixed, blended, atol=1e-5)
+
+
+@pytest.mark.parametrize(("longest", "widest"), [(0.0, 0.0), (0.3, 0.0), (0.3, 0.2)])
+def test_masks_are_no_longer_and_wider_than_asked_for(longest, widest):
+    masked = mask((200, 40, 20), longest, widest, np.random.default_rng(0))
+    rows, columns = masked.all(axis=2).sum(axis=1), masked.all(axis=1).sum(axis=1)
+    assert rows.max() == int(40 * longest)
+    assert columns.max() == int(20 * widest)
+
+
+def test_every_optimizer_of_the_parameters_exists():
+    from genreflow.models.neural.network import _OPTIMIZERS
+
+    assert set(_OPTIMIZERS) == set(get_args(Cnn.model_fields["optimizer"].annotation))
