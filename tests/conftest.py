@@ -1,6 +1,7 @@
 """A small project in a folder of its own, and what the two tools say about it."""
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import pytest
 import yaml
 
@@ -176,16 +178,21 @@ def outdated_stages(project: Project) -> set[str]:
     from dvc.repo import Repo
 
     with Repo(str(project.folder)) as repo:
-        return {name.removeprefix("dvc.yaml:") for name in repo.status()}
+        return {name.rpartition(":")[2] for name in repo.status()}
+
+
+@functools.cache
+def stage_graph(project: Project) -> "nx.DiGraph[str]":
+    """Return DVC's graph: an edge from each stage to what it depends on."""
+    from dvc.repo import Repo
+
+    with Repo(str(project.folder)) as repo:
+        return nx.relabel_nodes(repo.index.graph, lambda stage: stage.name)
 
 
 def downstream(project: Project, stages: set[str]) -> set[str]:
     """Add every stage that depends on one of `stages` in DVC's graph."""
-    import networkx as nx
-    from dvc.repo import Repo
-
-    with Repo(str(project.folder)) as repo:
-        graph = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing, copy=True)
+    graph = stage_graph(project)
     return stages.union(*(nx.ancestors(graph, stage) for stage in stages))
 
 

@@ -45,7 +45,7 @@ class Demo(Section):
     """The corpus that is synthesised when `corpus.root` is `data/demo`."""
 
     seed: int = Field(0, ge=0, description="Seed of the synthesiser.")
-    tracks_per_genre: int = Field(30, ge=4, description="Tracks in each of the ten genres.")
+    tracks_per_genre: int = Field(20, ge=4, description="Tracks in each of the ten genres.")
     seconds: float = Field(8.0, ge=2.0, le=60.0, description="Length of a track [s].")
 
 
@@ -79,7 +79,7 @@ class Handcrafted(Section):
     """Handcrafted features."""
 
     set: Literal["classic", "extended"] = Field(
-        "classic", description="classic: 133 descriptors; extended: several hundred."
+        "classic", description="classic: 129 features of a track; extended: 387."
     )
     n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
     hop_length: PositiveInt = Field(512, description="STFT hop [samples].")
@@ -249,8 +249,13 @@ class Resnet50(Neural):
         None, description="null: from scratch; imagenet: pre-trained (downloads 94 MB)."
     )
     input_size: int = Field(
-        64, ge=32, description="Windows are resized to input_size × input_size."
+        32, ge=32, description="Windows are averaged to input_size × input_size."
     )
+    epochs: PositiveInt = Field(12, description="Most epochs.")
+    windows_per_track: PositiveInt = Field(
+        3, description="Windows drawn anew from each track every epoch."
+    )
+    mixup: float = Field(0.0, ge=0, description="Alpha of mixup between windows; 0: off.")
 
 
 class Models(Section):

@@ -1,4 +1,5 @@
-# One rule per model: what it reads, what it writes, what it needs. A job trains one fold.
+# One rule per model: what it reads, what it writes, what it needs. A job trains one fold. Long
+# trainings go first, so that no core idles at the end.
 
 
 rule train_svm_mel:
@@ -111,6 +112,7 @@ use rule train_svm_mel as train_cnn with:
     benchmark:
         "results/benchmarks/train_cnn/{fold}.tsv"
     threads: PARAMS.models.cnn.threads
+    priority: 1
     resources:
         mem_mb=3000,
     params:
@@ -133,6 +135,7 @@ use rule train_svm_mel as train_lstm with:
     benchmark:
         "results/benchmarks/train_lstm/{fold}.tsv"
     threads: PARAMS.models.lstm.threads
+    priority: 1
     resources:
         mem_mb=3000,
     params:
@@ -155,6 +158,7 @@ use rule train_svm_mel as train_resnet50 with:
     benchmark:
         "results/benchmarks/train_resnet50/{fold}.tsv"
     threads: PARAMS.models.resnet50.threads
+    priority: 2
     resources:
         mem_mb=3000,
     params:
