@@ -5,6 +5,8 @@ rule demo:
         "results/logs/demo/{genre}.log",
     benchmark:
         "results/benchmarks/demo/{genre}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         demo=PARAMS.section("demo"),
         code=code_digest("genreflow.corpus.demo"),
@@ -24,6 +26,8 @@ rule audio:
         "results/logs/audio/{shard}.log",
     benchmark:
         "results/benchmarks/audio/{shard}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=500,
     params:
@@ -47,6 +51,8 @@ rule tracks:
         "results/logs/tracks.log",
     benchmark:
         "results/benchmarks/tracks.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
     params:

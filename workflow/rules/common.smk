@@ -16,6 +16,8 @@ GENRES = tuple(STYLES) if IS_DEMO else find_genres(ROOT)
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
 FOLDS = PARAMS.splits.folds
 MODELS = PARAMS.evaluation.models
+# The environment that environment.yml creates, for `snakemake --software-deployment-method conda`.
+ENVIRONMENT = "genreflow"
 
 
 wildcard_constraints:
@@ -49,6 +51,23 @@ def file_digest(path):
 def training_code(model):
     """What training a model runs: the shared part, the model's module and its features' reader."""
     return code_digest("genreflow.training", registry.module_name(model))
+
+
+def trained(pattern):
+    """What the compared models wrote, one file per model and fold."""
+    return expand(
+        f"results/models/{{model}}/{{fold}}/{pattern}", model=MODELS, fold=FOLDS
+    )
+
+
+def training_tables(wildcards):
+    """Learning curves and grids, of the compared models that write them."""
+    return [
+        f"results/models/{model}/{fold}/{registry.entry(model).table}"
+        for model in MODELS
+        if registry.entry(model).table
+        for fold in FOLDS
+    ]
 
 
 def leftovers():

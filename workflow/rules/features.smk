@@ -7,6 +7,8 @@ rule handcrafted:
         "results/logs/handcrafted/{shard}.log",
     benchmark:
         "results/benchmarks/handcrafted/{shard}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
     params:
@@ -27,6 +29,8 @@ rule mel:
         "results/logs/mel/{shard}.log",
     benchmark:
         "results/benchmarks/mel/{shard}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
     params:

@@ -14,6 +14,8 @@ rule train_svm_mel:
         "results/logs/train_svm_mel/{fold}.log",
     benchmark:
         "results/benchmarks/train_svm_mel/{fold}.tsv"
+    conda:
+        ENVIRONMENT
     threads: PARAMS.models.svm_mel.threads
     resources:
         mem_mb=3000,
@@ -111,8 +113,8 @@ use rule train_svm_mel as train_cnn with:
         "results/logs/train_cnn/{fold}.log",
     benchmark:
         "results/benchmarks/train_cnn/{fold}.tsv"
-    threads: PARAMS.models.cnn.threads
     priority: 1
+    threads: PARAMS.models.cnn.threads
     resources:
         mem_mb=3000,
     params:
@@ -134,8 +136,8 @@ use rule train_svm_mel as train_lstm with:
         "results/logs/train_lstm/{fold}.log",
     benchmark:
         "results/benchmarks/train_lstm/{fold}.tsv"
-    threads: PARAMS.models.lstm.threads
     priority: 1
+    threads: PARAMS.models.lstm.threads
     resources:
         mem_mb=3000,
     params:
@@ -157,8 +159,8 @@ use rule train_svm_mel as train_resnet50 with:
         "results/logs/train_resnet50/{fold}.log",
     benchmark:
         "results/benchmarks/train_resnet50/{fold}.tsv"
-    threads: PARAMS.models.resnet50.threads
     priority: 2
+    threads: PARAMS.models.resnet50.threads
     resources:
         mem_mb=3000,
     params:

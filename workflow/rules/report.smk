@@ -1,20 +1,3 @@
-def trained(pattern):
-    """What the compared models wrote, one file per model and fold."""
-    return expand(
-        f"results/models/{{model}}/{{fold}}/{pattern}", model=MODELS, fold=FOLDS
-    )
-
-
-def training_tables(wildcards):
-    """Learning curves and grids, of the compared models that write them."""
-    return [
-        f"results/models/{model}/{fold}/{registry.entry(model).table}"
-        for model in MODELS
-        if registry.entry(model).table
-        for fold in FOLDS
-    ]
-
-
 rule evaluate:
     input:
         predictions=trained("predictions.parquet"),
@@ -29,6 +12,8 @@ rule evaluate:
         "results/logs/evaluate.log",
     benchmark:
         "results/benchmarks/evaluate.tsv"
+    conda:
+        ENVIRONMENT
     params:
         evaluation=PARAMS.section("evaluation"),
         code=code_digest("genreflow.evaluation.run"),
@@ -48,6 +33,8 @@ rule leakage:
         "results/logs/leakage.log",
     benchmark:
         "results/benchmarks/leakage.tsv"
+    conda:
+        ENVIRONMENT
     threads: PARAMS.models.xgb_mel.threads
     resources:
         mem_mb=3000,
@@ -97,6 +84,8 @@ rule report:
         "results/logs/report.log",
     benchmark:
         "results/benchmarks/report.tsv"
+    conda:
+        ENVIRONMENT
     params:
         report=PARAMS.section("report"),
         code=code_digest("genreflow.report.build"),

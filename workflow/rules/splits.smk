@@ -9,6 +9,8 @@ rule splits:
         "results/logs/splits.log",
     benchmark:
         "results/benchmarks/splits.tsv"
+    conda:
+        ENVIRONMENT
     params:
         groups=file_digest(PARAMS.corpus.groups),
         roles=file_digest(PARAMS.splits.file),
