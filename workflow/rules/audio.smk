@@ -6,7 +6,7 @@ rule demo:
     benchmark:
         "results/benchmarks/demo/{genre}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         demo=PARAMS.section("demo"),
         code=code_digest("genreflow.corpus.demo"),
@@ -27,7 +27,7 @@ rule audio:
     benchmark:
         "results/benchmarks/audio/{shard}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     resources:
         mem_mb=500,
     params:
@@ -52,7 +52,7 @@ rule tracks:
     benchmark:
         "results/benchmarks/tracks.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     resources:
         mem_mb=1000,
     params:

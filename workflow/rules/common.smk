@@ -16,8 +16,6 @@ GENRES = tuple(STYLES) if IS_DEMO else find_genres(ROOT)
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
 FOLDS = PARAMS.splits.folds
 MODELS = PARAMS.evaluation.models
-# The environment that environment.yml creates, for `snakemake --software-deployment-method conda`.
-ENVIRONMENT = "genreflow"
 
 
 wildcard_constraints:

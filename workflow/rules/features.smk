@@ -8,7 +8,7 @@ rule handcrafted:
     benchmark:
         "results/benchmarks/handcrafted/{shard}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     resources:
         mem_mb=1000,
     params:
@@ -30,7 +30,7 @@ rule mel:
     benchmark:
         "results/benchmarks/mel/{shard}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     resources:
         mem_mb=1000,
     params:

@@ -15,7 +15,7 @@ rule train_svm_mel:
     benchmark:
         "results/benchmarks/train_svm_mel/{fold}.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     threads: PARAMS.models.svm_mel.threads
     resources:
         mem_mb=3000,

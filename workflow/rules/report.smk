@@ -13,7 +13,7 @@ rule evaluate:
     benchmark:
         "results/benchmarks/evaluate.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         evaluation=PARAMS.section("evaluation"),
         code=code_digest("genreflow.evaluation.run"),
@@ -34,7 +34,7 @@ rule leakage:
     benchmark:
         "results/benchmarks/leakage.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     threads: PARAMS.models.xgb_mel.threads
     resources:
         mem_mb=3000,
@@ -85,7 +85,7 @@ rule report:
     benchmark:
         "results/benchmarks/report.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         report=PARAMS.section("report"),
         code=code_digest("genreflow.report.build"),

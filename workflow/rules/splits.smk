@@ -10,7 +10,7 @@ rule splits:
     benchmark:
         "results/benchmarks/splits.tsv"
     conda:
-        ENVIRONMENT
+        "../../environment.yml"
     params:
         groups=file_digest(PARAMS.corpus.groups),
         roles=file_digest(PARAMS.splits.file),
