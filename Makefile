@@ -15,7 +15,7 @@ run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
 	@$(BIN)/genreflow leaderboard
 
 test: lint ## Run the linters and all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: .venv/.installed-dev ## Check format, style, types and the workflow
 	$(BIN)/ruff format --check .
@@ -31,8 +31,8 @@ record: .venv/.installed ## After a Snakemake run: record its results in dvc.loc
 	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/record.sh
 
 gtzan: .venv/.installed ## Download GTZAN into data/genres and verify it
-	$(INSTALL) --require-hashes -r requirements/gtzan.lock
-	$(BIN)/genreflow corpus gtzan
+	@$(INSTALL) --require-hashes -r requirements/gtzan.lock 2>/dev/null || { echo "error: mirdata can't be installed without a network; connect and run 'make gtzan' again." >&2; exit 1; }
+	@$(BIN)/genreflow corpus gtzan
 
 bench: .venv/.installed-dev ## Measure genreflow beside plain librosa and peers
 	$(BIN)/python benchmarks/bench_features.py $(ARGS)

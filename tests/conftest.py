@@ -15,6 +15,7 @@ from typing import Any
 import networkx as nx
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -208,10 +209,20 @@ def synthesise(root: Path, genres=TINY_GENRES, tracks: int = 6, seconds: float =
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Project:
-    """A tiny project that ``dvc repro`` has run, committed to git. Tests work on copies of it."""
-    project = Project.create(tmp_path_factory.mktemp("built project") / "clone")
-    synthesise(project.folder / "data/tiny")
-    project.run("dvc", "repro", "report")
-    project.git("add", "-A")
-    project.git("commit", "-q", "-m", "Run")
+    """A tiny project that ``dvc repro`` has run, committed to git. Tests work on copies of it.
+
+    The test processes of one run share it: the first one builds, the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    project = Project(shared / "built project" / "clone")
+    with FileLock(shared / "built project.lock"):
+        if not (project.folder / ".git/built").exists():
+            Project.create(project.folder)
+            synthesise(project.folder / "data/tiny")
+            project.run("dvc", "repro", "report")
+            project.git("add", "-A")
+            project.git("commit", "-q", "-m", "Run")
+            (project.folder / ".git/built").touch()
     return project

@@ -41,6 +41,14 @@ def test_all_seven_models_are_compared_with_the_baseline(built):
     assert all(entry.title in page for entry in registry.MODELS.values())
 
 
+def test_snakemake_makes_its_own_report_offline(built, tmp_path):
+    project = built.copy(tmp_path / "reported")
+    project.run("snakemake", "--report", "made.html")
+    page = (project.folder / "made.html").read_text(encoding="utf-8")
+    for text in ("Comparison", "Model cards", "Which model wins"):
+        assert text in page
+
+
 def test_accuracy_can_be_recomputed_from_the_predictions(built):
     table = pd.read_csv(built.folder / "results/report/comparison.csv")
     reported = table.set_index(["model", "level"])["accuracy"]
