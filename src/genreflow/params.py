@@ -249,13 +249,12 @@ class Resnet50(Neural):
         None, description="null: from scratch; imagenet: pre-trained (downloads 94 MB)."
     )
     input_size: int = Field(
-        32, ge=32, description="Windows are averaged to input_size × input_size."
+        64, ge=32, description="Windows are averaged to input_size × input_size."
     )
-    epochs: PositiveInt = Field(12, description="Most epochs.")
+    epochs: PositiveInt = Field(10, description="Most epochs.")
     windows_per_track: PositiveInt = Field(
-        3, description="Windows drawn anew from each track every epoch."
+        2, description="Windows drawn anew from each track every epoch."
     )
-    mixup: float = Field(0.0, ge=0, description="Alpha of mixup between windows; 0: off.")
 
 
 class Models(Section):
