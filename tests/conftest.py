@@ -175,11 +175,12 @@ def parse_plan(text: str) -> Plan:
 
 
 def outdated_stages(project: Project) -> set[str]:
-    """Return the stages that ``dvc status`` names."""
+    """Return the stages that ``dvc status`` names; the demo's only where the demo is used."""
     from dvc.repo import Repo
 
     with Repo(str(project.folder)) as repo:
-        return {name.rpartition(":")[2] for name in repo.status()}
+        named = {name.rpartition(":")[2] for name in repo.status()}
+    return named if project.params["corpus"]["root"] == "data/demo" else named - {"demo"}
 
 
 @functools.cache
