@@ -24,21 +24,14 @@ def print_leaderboard(report: Path, console: Console) -> None:
         raise ReportError(f"{source}: not there yet; run `make run` or `snakemake -j8` first")
     rows = pd.read_csv(source).query("level == 'track'").sort_values("accuracy", ascending=False)
     table = Table(title=f"Track level, {rows['n'].max()} test tracks")
-    for name in (
-        "model",
-        "accuracy",
-        "95 % interval",
-        "macro F1",
-        "to baseline",
-        "p (Holm)",
-        "fit",
-    ):
-        table.add_column(name, justify="left" if name == "model" else "right")
+    # Narrow enough for a terminal of 80 columns.
+    for name in ("model", "accuracy", "95 %", "macro F1", "Δ base", "p", "fit"):
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
     for row in rows.to_dict(orient="records"):
         table.add_row(
             row["model"],
             f"{row['accuracy']:.3f}",
-            f"{row['accuracy_low']:.3f} – {row['accuracy_high']:.3f}",
+            f"{row['accuracy_low']:.3f}–{row['accuracy_high']:.3f}",
             f"{row['f1_macro']:.3f}",
             f"{row['delta_accuracy']:+.3f}",
             _or_dash(row["p_adjusted"], ".3f"),
