@@ -5,8 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scipy.ndimage import maximum_filter1d
 
-from genreflow.duplicates import HOP_LENGTH, join_pairs, landmarks, near_duplicates
+from genreflow.duplicates import (
+    HOP_LENGTH,
+    join_pairs,
+    landmarks,
+    near_duplicates,
+    running_max,
+)
 
 RATE = 22050
 
@@ -78,6 +85,14 @@ def test_two_renditions_of_the_same_notes_are_no_duplicate():
 
 def test_silence_and_very_short_tracks_have_no_landmarks_that_match():
     assert pairs(np.zeros(RATE, np.int16), np.zeros(RATE, np.int16), np.zeros(10, np.int16)) == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 15, 21])
+@pytest.mark.parametrize("rows", [1, 7, 40])
+def test_the_running_maximum_is_scipys(rows, size):
+    level = np.random.default_rng(0).normal(size=(rows, 5)).astype(np.float32)
+    expected = maximum_filter1d(level, size, axis=0, mode="nearest")
+    assert np.array_equal(running_max(level, size), expected)
 
 
 def test_pairs_join_into_groups():

@@ -54,7 +54,7 @@ rule tracks:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
         tracks=PARAMS.section("tracks"),
         code=code_digest("genreflow.tracks"),
