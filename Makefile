@@ -35,7 +35,8 @@ gtzan: .venv/.installed ## Download GTZAN into data/genres and verify it
 	@$(BIN)/genreflow corpus gtzan
 
 bench: .venv/.installed-dev ## Measure genreflow beside plain librosa and peers
-	$(BIN)/python benchmarks/bench_features.py $(ARGS)
+	@$(INSTALL) --require-hashes -r requirements/bench.lock || echo "The peers can't be installed here; going on without them." >&2
+	$(BIN)/python benchmarks/run_all.py $(ARGS)
 
 gpu: .venv/.installed ## Replace the CPU builds of TensorFlow and XGBoost by the CUDA builds
 	$(BIN)/uv pip uninstall --python .venv tensorflow-cpu xgboost-cpu

@@ -1,6 +1,6 @@
 """Measure decoding and feature extraction beside the obvious librosa script and other packages.
 
-    python benchmarks/bench_features.py data/genres --tracks 20
+    python benchmarks/bench_features.py data/genres
 
 Everything runs on the same tracks in one process with one thread. Each repetition runs every
 contender in turn, so that whatever else the machine does falls on all of them alike; time is
@@ -16,14 +16,12 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -35,10 +33,9 @@ import soxr
 import typer
 from rich.console import Console
 from rich.progress import track as progress
-from rich.table import Table
+from rows import Row, write
 
 from genreflow import lineage
-from genreflow.artifacts import write_json
 from genreflow.audio import AudioShard, write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.decoding import FULL_SCALE, Samples, decode
@@ -49,10 +46,6 @@ from genreflow.params import Handcrafted, Params
 
 PARAMS = Params()
 RATE = PARAMS.audio.sample_rate
-PACKAGES = (
-    *("numpy", "scipy", "librosa", "soundfile", "soxr"),
-    *("essentia", "opensmile", "nnAudio", "torchaudio"),
-)
 
 
 @dataclass(frozen=True)
@@ -62,18 +55,8 @@ class Contender:
     task: str
     name: str
     run: Callable[[], None]
+    target: str = ""
     is_reference: bool = False
-
-
-@dataclass(frozen=True)
-class Result:
-    """Medians over the repetitions; `ratio` is to the task's reference, larger is faster."""
-
-    task: str
-    name: str
-    seconds: float
-    times_real_time: float
-    ratio: float
 
 
 def each(function: Callable[..., object], items: list) -> Callable[[], None]:
@@ -111,13 +94,13 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
     copies = stereo_copies(paths, folder)
     for task, files in (("decode", paths), ("decode 44.1 kHz stereo", copies)):
         yield Contender(task, "soundfile + soxr", each(bare_decode, files), is_reference=True)
-        yield Contender(task, "genreflow", each(lambda p: decode(p, PARAMS.audio), files))
+        yield Contender(task, "genreflow", each(lambda p: decode(p, PARAMS.audio), files), ">= 0.8")
 
     extended = Handcrafted(set="extended")
     script = each(lambda y: reference.handcrafted(y, RATE), amplitudes)
     classic = each(lambda s: extract(s, RATE, PARAMS.features.handcrafted), samples)
     yield Contender("handcrafted", "librosa, one call per descriptor", script, is_reference=True)
-    yield Contender("handcrafted", "genreflow classic (129)", classic)
+    yield Contender("handcrafted", "genreflow classic (129)", classic, ">= 5")
     richer = each(lambda s: extract(s, RATE, extended), samples)
     yield Contender("handcrafted", "genreflow extended (387)", richer)
 
@@ -130,7 +113,7 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
     yield Contender(
         "mel", "librosa, whole track", each(lambda y: reference.mel(y, RATE), amplitudes)
     )
-    yield Contender("mel", "genreflow", each(windows, samples))
+    yield Contender("mel", "genreflow", each(windows, samples), ">= 8")
 
     for task, name, make in (
         ("handcrafted", "essentia, 20 series", peers.essentia_handcrafted),
@@ -147,7 +130,7 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
             yield Contender(task, name, each(handle, amplitudes))
 
 
-def measure(entrants: list[Contender], repeats: int, audio_seconds: float) -> list[Result]:
+def measure(entrants: list[Contender], repeats: int, audio_seconds: float) -> list[Row]:
     """Run every contender `repeats` times, in turn, after one run that warms caches up."""
     times: dict[int, list[float]] = {i: [] for i in range(len(entrants))}
     for repeat in progress(range(repeats + 1), "repetitions", console=Console(stderr=True)):
@@ -157,14 +140,16 @@ def measure(entrants: list[Contender], repeats: int, audio_seconds: float) -> li
             if repeat:
                 times[i].append(time.process_time() - start)
     references = {e.task: times[i] for i, e in enumerate(entrants) if e.is_reference}
-    results = []
+    rows = []
     for i, entrant in enumerate(entrants):
-        seconds = statistics.median(times[i])
+        speed = audio_seconds / statistics.median(times[i])
         ratio = statistics.median(
             r / t for r, t in zip(references[entrant.task], times[i], strict=True)
         )
-        results.append(Result(entrant.task, entrant.name, seconds, audio_seconds / seconds, ratio))
-    return sorted(results, key=lambda result: (result.task, -result.ratio))
+        measured = f"{speed:,.0f} × real time"
+        known = None if entrant.is_reference else ratio
+        rows.append(Row(entrant.task, entrant.name, measured, known, entrant.target))
+    return rows
 
 
 def size_of_mel(paths: list[Path], folder: Path) -> float:
@@ -179,65 +164,23 @@ def size_of_mel(paths: list[Path], folder: Path) -> float:
         return npz.stat().st_size / (4 * float(np.prod(windows.shape)))
 
 
-def machine() -> dict[str, str]:
-    """Describe the processor and the versions that were measured."""
-    about = {"python": platform.python_version(), "cores": str(os.cpu_count())}
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    names = [line for line in lines if line.startswith("model name")]
-    about["processor"] = names[0].partition(": ")[2] if names else platform.processor()
-    for package in PACKAGES:
-        try:
-            about[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return about
-
-
-def markdown(results: list[Result]) -> str:
-    """Lay the results out as a table."""
-    lines = ["| task | by | × real time per core | ratio |", "|---|---|--:|--:|"]
-    lines += [
-        f"| {r.task} | {r.name} | {r.times_real_time:,.0f} | {r.ratio:.2f} |" for r in results
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def main(
     corpus: Annotated[Path, typer.Argument(help="Folder of genre folders.")] = Path("data/genres"),
     tracks: Annotated[int, typer.Option(help="How many tracks to take, evenly spaced.")] = 20,
     at_least: Annotated[float, typer.Option(help="Leave out shorter tracks [s].")] = 1.5,
     repeats: Annotated[int, typer.Option(help="How often to measure each contender.")] = 5,
-    out: Annotated[Path, typer.Option(help="Where to write .json and .md.")] = Path(
-        "results/benchmarks/features"
-    ),
 ) -> None:
-    """Measure, print a table, and write it as JSON and Markdown."""
+    """Measure, print the rows and write them."""
     found = sorted(path for path in corpus.glob("*/*") if path.is_file())
     long = [path for path in found if sf.info(path).duration >= at_least]
     paths = [long[i] for i in np.linspace(0, len(long) - 1, min(tracks, len(long))).astype(int)]
     with tempfile.TemporaryDirectory() as name:
         entrants = list(contenders(paths, Path(name)))
         seconds = sum(len(decode(path, PARAMS.audio).samples) for path in paths) / RATE
-        results = measure(entrants, repeats, seconds)
+        rows = measure(entrants, repeats, seconds)
         share = size_of_mel(paths, Path(name))
-    table = Table(title=f"{len(paths)} tracks, {seconds / 60:.1f} min of audio, one thread")
-    for column in ("task", "by", "× real time per core", "ratio to the reference"):
-        table.add_column(column, justify="left" if column in ("task", "by") else "right")
-    for r in results:
-        table.add_row(r.task, r.name, f"{r.times_real_time:,.0f}", f"{r.ratio:.2f}")
-    Console().print(table)
-    print(f"mel artifact: {share:.2f} of its windows in float32")
-    report = {
-        "machine": machine(),
-        "command": " ".join(sys.argv),
-        "tracks": len(paths),
-        "audio_seconds": seconds,
-        "mel_artifact_share": share,
-        "results": [asdict(result) for result in results],
-    }
-    write_json(report, out.with_suffix(".json"))
-    out.with_suffix(".md").write_text(markdown(results), encoding="utf-8")
+    rows.append(Row("mel artifact", "size over float32 windows", "", share, "<= 0.3"))
+    write("features", rows)
 
 
 if __name__ == "__main__":

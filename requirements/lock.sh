@@ -8,10 +8,11 @@ compile() {
 }
 pins=$(mktemp)
 trap 'rm -f "$pins"' EXIT
-compile pyproject.toml --extra dev --extra gtzan -o "$pins.all"
+compile pyproject.toml --extra dev --extra gtzan --extra bench -o "$pins.all"
 sed -nE 's/^([A-Za-z0-9._-]+)(\[[^]]*\])?(==[^\\]*[^ \\]).*/\1\3/p' "$pins.all" >"$pins"
 rm "$pins.all"
 compile pyproject.toml -c "$pins" -o requirements.lock
 compile pyproject.toml --extra dev -c "$pins" -o requirements/dev.lock
 compile pyproject.toml --extra gtzan -c "$pins" -o requirements/gtzan.lock
+compile pyproject.toml --extra bench -c "$pins" -o requirements/bench.lock
 echo "uv" | compile - -o requirements/uv.lock

@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LOCKS = ["requirements.lock", "requirements/dev.lock", "requirements/gtzan.lock"]
+EXTRAS = {f"requirements/{extra}.lock": extra for extra in ("dev", "gtzan", "bench")}
+LOCKS = ["requirements.lock", *EXTRAS]
 
 
 def pins(lock):
@@ -24,7 +25,7 @@ def pins(lock):
 
 
 def wanted(lock):
-    extra = {"requirements/dev.lock": "dev", "requirements/gtzan.lock": "gtzan"}.get(lock)
+    extra = EXTRAS.get(lock)
     optional = PROJECT["optional-dependencies"][extra] if extra else []
     return [Requirement(text) for text in PROJECT["dependencies"] + optional]
 

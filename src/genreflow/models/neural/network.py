@@ -51,6 +51,25 @@ class KerasModel(Model[P]):
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Train until the loss on evenly spaced validation windows stops falling."""
         p = self.params
+        batches, schedule = self.begin(train)
+        stop = keras.callbacks.EarlyStopping(
+            "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=0
+        )
+        history = self.network.fit(
+            batches,
+            epochs=p.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[_Epochs(self, batches, valid, schedule), stop],
+        )
+        table = pd.DataFrame(history.history)[list(_CURVES)]
+        table.insert(0, "epoch", np.arange(1, len(table) + 1))
+        best = {"epoch": int(table["val_loss"].to_numpy().argmin()) + 1}
+        return FitResult(int(self.network.count_params()), table, best)
+
+    def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
+        """Build and compile the network; return its batches and the learning rate's schedule."""
+        p = self.params
         runtime.configure_keras(p.threads, p.seed)
         mean, variance = band_statistics(train.spread(_STATISTICS_WINDOWS))
         self.network = self._build(mean, variance)
@@ -67,20 +86,7 @@ class KerasModel(Model[P]):
             metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
             jit_compile=False,
         )
-        stop = keras.callbacks.EarlyStopping(
-            "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=0
-        )
-        history = self.network.fit(
-            batches,
-            epochs=p.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=[_Epochs(self, batches, valid, schedule), stop],
-        )
-        table = pd.DataFrame(history.history)[list(_CURVES)]
-        table.insert(0, "epoch", np.arange(1, len(table) + 1))
-        best = {"epoch": int(table["val_loss"].to_numpy().argmin()) + 1}
-        return FitResult(int(self.network.count_params()), table, best)
+        return batches, schedule
 
     def _build(self, mean: Floats, variance: Floats) -> Any:
         inputs = keras.Input(self.signature.shape, name="levels")
