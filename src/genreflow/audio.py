@@ -15,10 +15,11 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from genreflow.artifacts import Stamp, atomic, stamp_of, with_stamp, write_table
+from genreflow.artifacts import Stamp, atomic
 from genreflow.corpus.scan import TrackFile
 from genreflow.decoding import UNKNOWN, Decoded, RejectedError, Samples, decode
 from genreflow.params import Audio
+from genreflow.parquet import stamp_of, with_stamp, write_table
 
 __all__ = [
     "AUDIO_SCHEMA",
@@ -198,10 +199,14 @@ class AudioShard:
         self._reader = pa.ipc.open_file(pa.py_buffer(self._map))
         stamp = stamp_of(self._reader.schema, path)
         stamp.check(expected, path)
-        batches = [self._reader.get_batch(i) for i in range(len(self))]
-        self.track_id = [batch["track_id"][0].as_py() for batch in batches]
-        self.genre = [batch["genre"][0].as_py() for batch in batches]
-        self.pcm_sha256 = [batch["pcm_sha256"][0].as_py() for batch in batches]
+        self.track_id: list[str] = []
+        self.genre: list[str] = []
+        self.pcm_sha256: list[str] = []
+        for i in range(len(self)):
+            batch = self._batch(i)
+            self.track_id.append(batch["track_id"][0].as_py())
+            self.genre.append(batch["genre"][0].as_py())
+            self.pcm_sha256.append(batch["pcm_sha256"][0].as_py())
         self.sample_rate = int(stamp.facts["sample_rate"])
         self.digest = audio_digest(self.track_id, self.pcm_sha256)
 
@@ -211,12 +216,14 @@ class AudioShard:
 
     def samples(self, track: int) -> Samples:
         """Return a read-only view of one track's samples, (n,) int16, that copies nothing."""
+        samples: Samples = self._batch(track)["samples"].values.to_numpy(zero_copy_only=True)
+        return samples
+
+    def _batch(self, track: int) -> pa.RecordBatch:
         # Pages of earlier tracks would count as this process's memory for as long as it lives.
         # They stay in the system's cache, and a view that is still in use finds them there.
         self._map.madvise(mmap.MADV_DONTNEED)
-        values = self._reader.get_batch(track)["samples"].values
-        samples: Samples = values.to_numpy(zero_copy_only=True)
-        return samples
+        return self._reader.get_batch(track)
 
     def stamped(self, stamp: Stamp) -> Stamp:
         """Add the digest of this audio to the stamp of what is made from it."""
