@@ -1,0 +1,134 @@
+"""`threads` reaches every library that computes, and no library takes more."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.synthetic_features import make_corpus
+
+JOB = """
+import json, sys, time
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path.insert(0, {root!r})
+from genreflow.jobs import job
+
+model, threads, folder, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
+config = json.loads((folder / "params.json").read_text())
+config["models"][model]["threads"] = threads
+with job(SimpleNamespace(threads=threads, log=[str(out / "log")], config=config)) as params:
+    from threadpoolctl import threadpool_info
+
+    from genreflow import training
+    from genreflow.models import registry
+
+    create, found = registry.create, {{}}
+
+    def watched(section, signature):
+        model = create(section, signature)
+        fit = model.fit
+
+        def fit_and_look(train, valid):
+            result = fit(train, valid)
+            found["pools"] = {{p["user_api"]: p["num_threads"] for p in threadpool_info()}}
+            if trees := getattr(model, "trees", None):
+                settings = json.loads(trees.save_config())["learner"]["generic_param"]
+                found["xgboost"] = int(settings["nthread"])
+            if "tensorflow" in sys.modules:
+                threading = sys.modules["tensorflow"].config.threading
+                found["tensorflow"] = [
+                    threading.get_intra_op_parallelism_threads(),
+                    threading.get_inter_op_parallelism_threads(),
+                ]
+            return result
+
+        model.fit = fit_and_look
+        return model
+
+    registry.create = watched
+    features = sorted((folder / "mel").glob("*.npz"))
+    training.train(
+        model, "0", params, features, folder / "splits.parquet", out, out / "cost.json"
+    )
+    (out / "found.json").write_text(json.dumps(found))
+"""
+
+BUSY = """
+import json, os, sys, time
+from types import SimpleNamespace
+
+from genreflow.jobs import job
+
+with job(SimpleNamespace(threads=1, log=[sys.argv[1]], config={})) as params:
+    import keras
+    import numpy as np
+    import xgboost
+
+    from genreflow.models import runtime
+
+    rng = np.random.default_rng(0)
+    values, label = rng.normal(size=(20_000, 60)).astype("float32"), rng.integers(0, 10, 20_000)
+    images = rng.normal(size=(64, 64, 64, 8)).astype("float32")
+    runtime.configure_keras(1, 0)
+    network = keras.Sequential([keras.layers.Conv2D(64, 3), keras.layers.Conv2D(64, 3)])
+    network.predict_on_batch(images)
+
+    def share_of_time(work):
+        wall, processor = time.perf_counter(), time.process_time()
+        work()
+        return (time.process_time() - processor) / (time.perf_counter() - wall)
+
+    with runtime.limited(1):
+        shares = {
+            "blas": share_of_time(lambda: [values.T @ values for _ in range(60)]),
+            "xgboost": share_of_time(
+                lambda: xgboost.train(
+                    {"nthread": 1, "objective": "multi:softprob", "num_class": 10},
+                    xgboost.DMatrix(values, label, nthread=1),
+                    num_boost_round=4,
+                )
+            ),
+            "tensorflow": share_of_time(
+                lambda: [network.predict_on_batch(images) for _ in range(4)]
+            ),
+        }
+    print(json.dumps(shares), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    corpus = make_corpus(tmp_path_factory.mktemp("corpus"))
+    (corpus.folder / "params.json").write_text(corpus.params.model_dump_json())
+    return corpus
+
+
+# Three is what no machine takes by itself: a number that only the parameter can have set.
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("model", ["svm_mel", "xgb_mel", "cnn"])
+def test_each_library_runs_with_the_models_threads(model, threads, corpus, tmp_path):
+    from tests.conftest import ROOT
+
+    code = JOB.format(root=str(ROOT))
+    arguments = [model, str(threads), str(corpus.folder), str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, (tmp_path / "log").read_text()
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["pools"]["blas"] == threads
+    assert set(found["pools"].values()) == {threads}
+    if model == "xgb_mel":
+        assert found["xgboost"] == threads
+    if model == "cnn":
+        assert found["tensorflow"] == [threads, threads]
+
+
+def test_one_thread_keeps_one_core_busy_and_no_more(tmp_path):
+    """Processor time over wall time; other load on the machine only lowers it."""
+    log = tmp_path / "log"
+    done = subprocess.run([sys.executable, "-c", BUSY, str(log)], capture_output=True, text=True)
+    assert done.returncode == 0, log.read_text()
+    shares = json.loads(log.read_text().splitlines()[-1])
+    assert {name: share for name, share in shares.items() if share > 1.3} == {}
