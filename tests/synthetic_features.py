@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genreflow import artifacts, lineage
+from genreflow import lineage, parquet
 from genreflow.audio import AudioShard, write_audio
 from genreflow.corpus.scan import list_shards, scan_shard
 from genreflow.features.handcrafted import write_handcrafted
@@ -90,7 +90,7 @@ def make_corpus(folder: Path, *, loud_test_tracks: bool = False) -> Corpus:
     splits = pd.DataFrame(rows, columns=["fold", "track_id", "genre", "group", "role"])
     stamp = replace(lineage.stamp("splits", params), facts={"audio": digests})
     corpus = Corpus(folder, params)
-    artifacts.write_table(splits, corpus.splits, stamp)
+    parquet.write_table(splits, corpus.splits, stamp)
     return corpus
 
 

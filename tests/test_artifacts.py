@@ -4,15 +4,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from genreflow.artifacts import (
-    StaleArtifactError,
-    Stamp,
-    atomic,
-    read_stamp,
-    read_table,
-    write_json,
-    write_table,
-)
+from genreflow.artifacts import StaleArtifactError, Stamp, atomic, write_json
+from genreflow.parquet import read_stamp, read_table, write_table
 
 STAMP = Stamp("mel", {"features.mel": {"n_mels": 128}}, facts={"audio": "abc"})
 TABLE = pd.DataFrame({"track_id": ["blues/å.wav"], "value": [1.5]})

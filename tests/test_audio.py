@@ -12,10 +12,11 @@ import pytest
 import soundfile as sf
 
 from genreflow import ffmpeg, lineage
-from genreflow.artifacts import StaleArtifactError, stamp_of
+from genreflow.artifacts import StaleArtifactError
 from genreflow.audio import AudioShard, RejectedError, decode, write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.params import Audio, Params
+from genreflow.parquet import stamp_of
 
 PARAMS = Audio()
 RATE = PARAMS.sample_rate

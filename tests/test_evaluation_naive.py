@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genreflow import artifacts, lineage
+from genreflow import lineage, parquet
 from genreflow.audio import AudioShard, write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.naive import naive_protocol
@@ -56,7 +56,7 @@ def claim(tmp_path_factory: pytest.TempPathFactory) -> dict:
             for file, role in zip(listed, roles, strict=True)
         ]
     splits = folder / "splits.parquet"
-    artifacts.write_table(pd.DataFrame(rows), splits, lineage.stamp("splits", PARAMS))
+    parquet.write_table(pd.DataFrame(rows), splits, lineage.stamp("splits", PARAMS))
     out = folder / "leakage.json"
     naive_protocol(PARAMS, shards, splits, out)
     first = out.read_bytes()

@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genreflow import lineage
-from genreflow.artifacts import StaleArtifactError, stamp_of, write_table
+from genreflow.artifacts import StaleArtifactError
 from genreflow.audio import AudioShard, write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.features.extended import deltas
@@ -27,6 +27,7 @@ from genreflow.features.handcrafted import (
 from genreflow.features.handcrafted_table import read_handcrafted
 from genreflow.features.tonal import chroma_filters, tonnetz
 from genreflow.params import Features, Handcrafted, Params
+from genreflow.parquet import stamp_of, write_table
 
 RATE = 22050
 CLASSIC = Handcrafted()

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from genreflow.evaluation import evaluate
+from genreflow.evaluation.run import evaluate
 from genreflow.params import Params
 from genreflow.report import answer, feature_space, png, provenance, text
 from genreflow.report.build import build_report

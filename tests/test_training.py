@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genreflow import artifacts, lineage
+from genreflow import lineage, parquet
 from genreflow.artifacts import StaleArtifactError
 from genreflow.models import registry
 from genreflow.models.base import ModelFileError
@@ -58,7 +58,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def predictions(corpus: Corpus, name: str, folder: Path) -> pd.DataFrame:
     stamp = lineage.stamp("predictions", corpus.params, model=name)
-    return artifacts.read_table(folder / "predictions.parquet", stamp)
+    return parquet.read_table(folder / "predictions.parquet", stamp)
 
 
 def rows_of(corpus: Corpus, table: pd.DataFrame, model) -> np.ndarray:
@@ -166,10 +166,10 @@ def test_histories_tell_epochs_and_grids_tell_candidates(trained):
 
 def test_features_of_other_audio_are_refused(corpus, tmp_path):
     stamp = lineage.stamp("splits", corpus.params)
-    splits = artifacts.read_table(corpus.splits, stamp)
-    digests = dict(artifacts.read_stamp(corpus.splits).facts["audio"], hiss="another")
+    splits = parquet.read_table(corpus.splits, stamp)
+    digests = dict(parquet.read_stamp(corpus.splits).facts["audio"], hiss="another")
     stale = tmp_path / "splits.parquet"
-    artifacts.write_table(splits, stale, replace(stamp, facts={"audio": digests}))
+    parquet.write_table(splits, stale, replace(stamp, facts={"audio": digests}))
     with pytest.raises(StaleArtifactError, match="features of hiss were made from other audio"):
         train(
             "svm_mel",
@@ -188,10 +188,10 @@ def test_an_unknown_fold_is_named_with_those_there_are(corpus, tmp_path):
 
 
 def test_a_track_without_features_stops_training(corpus, tmp_path):
-    splits = artifacts.read_table(corpus.splits, lineage.stamp("splits", corpus.params))
+    splits = parquet.read_table(corpus.splits, lineage.stamp("splits", corpus.params))
     splits.loc[0, "track_id"] = "drone/lost.wav"
     path = tmp_path / "splits.parquet"
-    artifacts.write_table(splits, path, artifacts.read_stamp(corpus.splits))
+    parquet.write_table(splits, path, parquet.read_stamp(corpus.splits))
     with pytest.raises(TrainingError, match=r"drone/lost\.wav"):
         train(
             "xgb_mel",

@@ -65,6 +65,38 @@ def test_no_group_is_on_both_sides_of_a_split(built):
     assert splits.groupby(["fold", "group"])["role"].nunique().max() == 1
 
 
+# What a rule needs beyond NumPy, SciPy and pandas; XGBoost and Keras import scikit-learn too.
+LIBRARIES = {"librosa", "numba", "matplotlib", "tensorflow", "keras", "xgboost", "sklearn"}
+LIBRARIES |= {"statsmodels", "altair"}
+NETWORK = {"keras", "tensorflow", "sklearn"}
+USED = {
+    "audio": set(),
+    "tracks": set(),
+    "handcrafted": set(),
+    "mel": set(),
+    "splits": set(),
+    "train_svm_mel": {"sklearn"},
+    "train_xgb_mel": {"xgboost", "sklearn"},
+    "train_svm_handcrafted": {"sklearn"},
+    "train_xgb_handcrafted": {"xgboost", "sklearn"},
+    "train_cnn": NETWORK,
+    "train_lstm": NETWORK,
+    "train_resnet50": NETWORK,
+    "leakage": {"xgboost", "sklearn"},
+    "evaluate": {"sklearn", "statsmodels"},
+    "report": {"sklearn", "statsmodels", "xgboost", "altair"},
+}
+
+
+def test_jobs_import_only_what_they_use(built):
+    """As `sys.modules` of each job said when it ended; see tests/spy."""
+    imported = {}
+    for file in (built.folder / ".cache/imports").iterdir():
+        rule = file.name.partition(".")[0]
+        imported.setdefault(rule, set()).update(LIBRARIES & set(json.loads(file.read_text())))
+    assert imported == USED
+
+
 def test_both_tools_have_nothing_left_to_do_after_dvc_repro(built):
     assert plan(built).jobs == {}
     assert outdated_stages(built) == set()

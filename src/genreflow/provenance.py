@@ -50,8 +50,14 @@ def code_digest(*entries: str) -> str:
     digest = hashlib.sha256()
     for path in modules_behind(*entries):
         digest.update(path.relative_to(SOURCE).as_posix().encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(_content_digest(path))
     return digest.hexdigest()[:16]
+
+
+# Sixteen rules ask at every start, about much the same files.
+@cache
+def _content_digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 @cache

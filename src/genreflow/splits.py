@@ -18,8 +18,9 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from genreflow.artifacts import Stamp, read_stamp, read_table, write_table
+from genreflow.artifacts import Stamp
 from genreflow.params import Splits
+from genreflow.parquet import read_stamp, read_table, write_table
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def write_splits(
     Raises
     ------
     SplitsError, StaleArtifactError
-        See :func:`make_splits`, :func:`read_listing` and :func:`~genreflow.artifacts.read_table`.
+        See :func:`make_splits`, :func:`read_listing` and :func:`~genreflow.parquet.read_table`.
     """
     found = read_table(tracks, tracks_stamp)
     splits = make_splits(

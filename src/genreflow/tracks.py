@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genreflow.artifacts import Stamp, read_stamp, read_table
+from genreflow.artifacts import Stamp
 from genreflow.audio import AudioShard
 from genreflow.duplicates import join_pairs, landmarks, near_duplicates
 from genreflow.params import Tracks
+from genreflow.parquet import read_stamp, read_table
 
 log = logging.getLogger(__name__)
 

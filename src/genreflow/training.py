@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genreflow import artifacts, lineage
+from genreflow import artifacts, lineage, parquet
 from genreflow.artifacts import StaleArtifactError
 from genreflow.features.handcrafted_table import read_handcrafted
 from genreflow.features.mel_windows import MelWindows
@@ -136,7 +136,7 @@ def train(
     write_card(Card(signature, stamp, dict(result.best), result.n_parameters), out)
     _write_table(result, entry.table, out)
     path = out / "predictions.parquet"
-    artifacts.write_table(table, path, lineage.stamp("predictions", params, model=model_name))
+    parquet.write_table(table, path, lineage.stamp("predictions", params, model=model_name))
     artifacts.write_json(
         {
             "fit_seconds": round(fitted - started, 3),
@@ -152,7 +152,7 @@ def train(
 
 
 def _read_fold(splits: Path, fold: str, params: Params) -> pd.DataFrame:
-    table = artifacts.read_table(splits, lineage.stamp("splits", params))
+    table = parquet.read_table(splits, lineage.stamp("splits", params))
     rows = table[table["fold"] == fold].sort_values("track_id", ignore_index=True)
     if rows.empty:
         known = ", ".join(sorted(table["fold"].unique()))
@@ -189,7 +189,7 @@ def _read_features(kind: str, paths: Sequence[Path], params: Params) -> Features
 
 def _check_audio(found: Features, splits: Path) -> None:
     """Raise unless features and splits were made from the same audio."""
-    known: Mapping[str, str] = artifacts.read_stamp(splits).facts["audio"]
+    known: Mapping[str, str] = parquet.read_stamp(splits).facts["audio"]
     wrong = sorted(
         shard
         for shard in known.keys() | found.audio_digests.keys()

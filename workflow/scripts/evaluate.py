@@ -14,7 +14,7 @@ def by_model(paths):
 
 
 with job(snakemake) as params:
-    from genreflow.evaluation import evaluate
+    from genreflow.evaluation.run import evaluate
 
     evaluate(
         params,

@@ -6,8 +6,8 @@ from pathlib import Path
 from genreflow.jobs import job
 
 with job(snakemake) as params:
-    from genreflow.artifacts import write_table
     from genreflow.lineage import stamp
+    from genreflow.parquet import write_table
     from genreflow.tracks import collect_tracks
 
     tracks, facts = collect_tracks(

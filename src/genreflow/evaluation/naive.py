@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genreflow import artifacts, lineage
+from genreflow import artifacts, lineage, parquet
 from genreflow.evaluation.metrics import scores
 from genreflow.features.mel_windows import MelWindows
 from genreflow.models import registry
@@ -48,7 +48,7 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
     genreflow.artifacts.StaleArtifactError
         An input was made by other parameters.
     """
-    table = artifacts.read_table(splits, lineage.stamp("splits", params))
+    table = parquet.read_table(splits, lineage.stamp("splits", params))
     fold = table[table["fold"] == params.splits.folds[0]].set_index("track_id")
     with MelWindows(features, lineage.stamp("mel", params)) as windows:
         genres = tuple(sorted(fold["genre"].unique()))

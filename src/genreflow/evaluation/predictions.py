@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genreflow import artifacts, lineage
+from genreflow import artifacts, lineage, parquet
 from genreflow.params import Params
 
 WHOLE_TRACK = -1
@@ -110,7 +110,7 @@ def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predi
 
 
 def _read_fold(path: Path, stamp: artifacts.Stamp) -> Predictions:
-    table = artifacts.read_table(path, stamp)
+    table = parquet.read_table(path, stamp)
     table["fold"] = path.parent.name
     genres = tuple(column for column in table.columns if column not in _KEYS)
     table = table.sort_values(["track_id", "window"], kind="stable", ignore_index=True)

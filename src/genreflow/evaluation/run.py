@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genreflow import artifacts, lineage
+from genreflow import artifacts, lineage, parquet
 from genreflow.evaluation import agreement as agree
 from genreflow.evaluation.calibration import reliability
 from genreflow.evaluation.compare import Levels, Metrics, compare
@@ -57,8 +57,8 @@ def evaluate(
     PredictionsError
         There are no predictions, or models know different genres.
     """
-    split_table = artifacts.read_table(splits, lineage.stamp("splits", params))
-    manifest = artifacts.read_table(tracks, lineage.stamp("tracks", params))
+    split_table = parquet.read_table(splits, lineage.stamp("splits", params))
+    manifest = parquet.read_table(tracks, lineage.stamp("tracks", params))
     loaded = {
         model: read_predictions(params, model, paths)
         for model, paths in predictions.items()
@@ -83,7 +83,7 @@ def evaluate(
     metrics = compare(levels, hard, split_table, params.evaluation)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
     curves = read_histories(histories)
-    artifacts.write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp(params))
+    parquet.write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp(params))
     artifacts.write_json(metrics, out / "metrics.json")
     artifacts.write_json(audit_duplicates(manifest, split_table), out / "leakage.json")
     tables = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from genreflow.artifacts import Stamp, write_table
+from genreflow.artifacts import Stamp
 from genreflow.audio import AudioShard
 from genreflow.decoding import Samples
 from genreflow.features import extended, rhythm, waveform
@@ -28,6 +28,7 @@ from genreflow.features.spectral import mfcc
 from genreflow.features.spectrum import Floats
 from genreflow.features.summary import STATISTICS, summarise
 from genreflow.params import Handcrafted
+from genreflow.parquet import write_table
 
 _SERIES = ("centroid", "rolloff", "onset", "rms", "zcr", "contrast", "bandwidth", "flatness")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from genreflow.artifacts import Stamp, read_stamp, read_table
+from genreflow.artifacts import Stamp
+from genreflow.parquet import read_stamp, read_table
 
 
 def read_handcrafted(paths: Sequence[Path], expected: Stamp) -> pd.DataFrame:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genreflow import lineage
 from genreflow import params as parameters
-from genreflow.models.base import Model, Signature
+
+if TYPE_CHECKING:
+    from genreflow.models.base import Model, Signature
 
 BASELINE = "xgb_mel"
 """What every other model is compared with."""

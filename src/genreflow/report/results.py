@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from genreflow import artifacts, lineage
+from genreflow import lineage, parquet
 from genreflow.artifacts import Stamp
 from genreflow.evaluation.compare import Metrics
 from genreflow.evaluation.ensemble import NAME as ENSEMBLE
@@ -139,12 +139,10 @@ def read_results(params: Params, folder: Path) -> Results:
         params=params,
         folder=folder,
         metrics=json.loads(metrics_path.read_text(encoding="utf-8")),
-        tracks=artifacts.read_table(tracks, lineage.stamp("tracks", params)),
-        splits=artifacts.read_table(folder / "splits.parquet", lineage.stamp("splits", params)),
-        decisions=artifacts.read_table(
-            evaluation / "predictions.parquet", evaluation_stamp(params)
-        ),
-        tracks_stamp=artifacts.read_stamp(tracks),
+        tracks=parquet.read_table(tracks, lineage.stamp("tracks", params)),
+        splits=parquet.read_table(folder / "splits.parquet", lineage.stamp("splits", params)),
+        decisions=parquet.read_table(evaluation / "predictions.parquet", evaluation_stamp(params)),
+        tracks_stamp=parquet.read_stamp(tracks),
     )
 
 
