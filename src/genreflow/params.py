@@ -205,7 +205,9 @@ class Neural(Model):
     """What the Keras models share."""
 
     epochs: PositiveInt = Field(30, description="Most epochs.")
-    patience: PositiveInt = Field(8, description="Stop after so many epochs without improvement.")
+    patience: PositiveInt = Field(
+        8, description="In the second half, stop after so many epochs without improvement."
+    )
     batch_size: PositiveInt = Field(32, description="Windows per step.")
     windows_per_track: PositiveInt = Field(
         4, description="Windows drawn anew from each track every epoch."

@@ -49,11 +49,16 @@ class KerasModel(Model[P]):
         """Turn standardised windows (batch, time, frequency, 1) into features (batch, n)."""
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Train until the loss on evenly spaced validation windows stops falling."""
+        """Train until the loss on evenly spaced validation windows stops falling.
+
+        What the loss does in the first half of the epochs counts for nothing: the learning rate is
+        still high, and the loss of a few tracks jumps up and down.
+        """
         p = self.params
         batches, schedule = self.begin(train)
+        settled = p.epochs // 2
         stop = keras.callbacks.EarlyStopping(
-            "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=0
+            "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=settled
         )
         history = self.network.fit(
             batches,
@@ -64,7 +69,7 @@ class KerasModel(Model[P]):
         )
         table = pd.DataFrame(history.history)[list(_CURVES)]
         table.insert(0, "epoch", np.arange(1, len(table) + 1))
-        best = {"epoch": int(table["val_loss"].to_numpy().argmin()) + 1}
+        best = {"epoch": settled + int(table["val_loss"].to_numpy()[settled:].argmin()) + 1}
         return FitResult(int(self.network.count_params()), table, best)
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
