@@ -1,6 +1,7 @@
 """The whole pipeline on a tiny corpus, through both doors."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,15 @@ def reverse_listing(root):
             path.unlink()
         for path, content in contents:
             path.write_bytes(content)
+
+
+def test_python_may_lie_in_a_folder_with_a_space_in_its_name(built, tmp_path):
+    project = built.copy(tmp_path / "clone")
+    python = tmp_path / "an environment"
+    python.symlink_to(Path(sys.executable).parent.parent)
+    (project.folder / "results/splits.parquet").unlink()
+    project.run(f"{python}/bin/python", "-m", "snakemake", "--cores", "1", "splits")
+    assert (project.folder / "results/splits.parquet").exists()
 
 
 def test_a_corpus_as_users_have_it(built, tmp_path):

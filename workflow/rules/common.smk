@@ -1,5 +1,7 @@
 import hashlib
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 from genreflow import params as parameters
@@ -8,6 +10,9 @@ from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import find_genres, list_shards
 from genreflow.models import registry
 from genreflow.provenance import code_digest
+
+# Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
+sys.executable = shlex.quote(sys.executable)
 
 PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
