@@ -18,8 +18,18 @@ from genreflow.artifacts import write_json
 FOLDER = Path("results/benchmarks/bench")
 
 _PACKAGES = (
-    *("numpy", "scipy", "librosa", "soundfile", "soxr", "scikit-learn", "xgboost", "tensorflow"),
-    *("keras", "snakemake", "dvc", "essentia", "opensmile", "nnAudio", "torchaudio"),
+    *("numpy", "scipy", "librosa", "soundfile", "soxr", "scikit-learn", "xgboost-cpu", "xgboost"),
+    *(
+        "tensorflow-cpu",
+        "tensorflow",
+        "keras",
+        "snakemake",
+        "dvc",
+        "essentia",
+        "opensmile",
+        "nnAudio",
+        "torchaudio",
+    ),
 )
 _COLUMNS = ("task", "what", "measured", "ratio", "target")
 
