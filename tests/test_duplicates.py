@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from scipy.ndimage import maximum_filter1d
 
+from genreflow import duplicates
 from genreflow.duplicates import (
     HOP_LENGTH,
     join_pairs,
@@ -75,6 +76,16 @@ def test_the_offset_is_reported_in_frames():
     assert match.offset == 100
     assert match.share > 0.9
     assert match.correlation == pytest.approx(1, abs=1e-3)
+
+
+def test_pairs_are_found_whichever_tracks_are_searched_together(monkeypatch):
+    tracks = [music(seed) for seed in range(4)]
+    tracks += [tracks[2][5_000:], tracks[0], tracks[3][20_000:]]
+    expected = pairs(*tracks)
+    assert expected == [(0, 5), (2, 4), (3, 6)]
+    for landmarks_at_a_time in (1, 1_000, 5_000):
+        monkeypatch.setattr(duplicates, "LANDMARKS_AT_A_TIME", landmarks_at_a_time)
+        assert pairs(*tracks) == expected
 
 
 def test_two_renditions_of_the_same_notes_are_no_duplicate():

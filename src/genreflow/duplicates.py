@@ -42,6 +42,7 @@ MIN_SHARE = 0.04
 BLOCK = 2**16
 MIN_CORRELATION = 0.45
 MIN_COMMON_FRAMES = 129
+LANDMARKS_AT_A_TIME = 2**20
 
 
 @dataclass(frozen=True)
@@ -185,17 +186,34 @@ def _vote(
     # A hash shared by very many landmarks (a steady hum) says nothing and costs the square.
     _, start, count = np.unique(hashes, return_index=True, return_counts=True)
     usable = np.repeat((count > 1) & (count <= MAX_BUCKET), count)
-    group = np.repeat(np.arange(len(start), dtype=np.int32), count)
-    track, frames, group = track[usable], frames[usable], group[usable]
+    group = np.repeat(np.arange(len(start), dtype=np.int32), count)[usable]
+    track, frames = track[usable], frames[usable]
+    # Some tracks at a time, as the first of a pair: the votes of all pairs don't fit into memory.
+    n_blocks = 1 + len(track) // LANDMARKS_AT_A_TIME
+    for block in np.array_split(np.arange(n_tracks), min(n_blocks, n_tracks)):
+        rows = np.flatnonzero((track >= block[0]) & (track <= block[-1]))
+        yield from _best_offsets(rows, track, group, frames, n_tracks)
+
+
+def _best_offsets(
+    rows: npt.NDArray[np.intp],
+    track: npt.NDArray[np.int32],
+    group: npt.NDArray[np.int32],
+    frames: npt.NDArray[np.int32],
+    n_tracks: int,
+) -> Iterator[tuple[int, int, int, int]]:
+    """Do the same for the pairs whose first landmark is one of `rows`."""
     keys = []
     span = 1 << 22
     for step in range(1, MAX_BUCKET):
-        same = (group[step:] == group[:-step]) & (track[step:] != track[:-step])
-        if not (group[step:] == group[:-step]).any():
+        rows = rows[: np.searchsorted(rows, len(track) - step)]
+        rows = rows[group[rows] == group[rows + step]]
+        if not len(rows):
             break
-        a, b = track[:-step][same].astype(np.int64), track[step:][same]
-        offset = frames[:-step][same] - frames[step:][same]
-        keys.append((a * n_tracks + b) * span + (offset + span // 2))
+        one = rows[track[rows] != track[rows + step]]
+        two = one + step
+        pair = track[one].astype(np.int64) * n_tracks + track[two]
+        keys.append(pair * span + (frames[one] - frames[two] + span // 2))
     if not keys:
         return
     key, votes = np.unique(np.concatenate(keys), return_counts=True)
