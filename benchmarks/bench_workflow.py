@@ -180,8 +180,7 @@ def start_up(project: Project, folder: Path, repeats: int) -> Iterator[Row]:
     for what in (("snakemake", "--dry-run"), ("dvc", "status")):
         times = []
         for _ in range(repeats + 1):
-            least = run((*what, *(("--cores", "1") if what[0] == "snakemake" else ())), empty)
-            times.append((least.processor, project.seconds(*what).processor))
+            times.append((run(what, empty).processor, project.seconds(*what).processor))
         least, full = (statistics.median(column) for column in zip(*times[1:], strict=True))
         name = " ".join(what)
         yield Row(f"{name}, nothing to do", "empty project", f"{least:.1f} s")
