@@ -18,12 +18,12 @@ rule all:
         rules.report.output,
 
 
-# Targets for one step over all its shards or folds. DVC's stages ask for these.
+# Targets for one step over all its genres, shards or folds. DVC's stages ask for these.
 
 
 rule all_demo:
     input:
-        expand("data/demo/{genre}", genre=STYLES),
+        expand("data/demo/{genre}", genre=GENRES),
 
 
 rule all_audio:
@@ -31,17 +31,16 @@ rule all_audio:
         rules.tracks.input,
 
 
-rule all_handcrafted:
-    input:
-        expand(rules.handcrafted.output, shard=SHARDS),
+for kind in FEATURES:
+
+    rule:
+        name:
+            f"all_{kind}"
+        input:
+            features(kind),
 
 
-rule all_mel:
-    input:
-        expand(rules.mel.output, shard=SHARDS),
-
-
-for model in registry.MODELS:
+for model in MODELS:
 
     rule:
         name:

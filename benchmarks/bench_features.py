@@ -36,13 +36,15 @@ from rich.progress import track as progress
 from rows import Row, write
 
 from genreflow import lineage
-from genreflow.audio import AudioShard, write_audio
+from genreflow.audio.cache import FULL_SCALE, AudioShard, Samples
+from genreflow.audio.decode import decode
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
-from genreflow.decoding import FULL_SCALE, Samples, decode
-from genreflow.features.handcrafted import extract
-from genreflow.features.mel import cut_windows, log_mel, window_geometry, write_mel
-from genreflow.features.mel_windows import MelWindows
-from genreflow.params import Handcrafted, Params
+from genreflow.features.handcrafted.extract import extract
+from genreflow.features.mel.extract import cut_windows, log_mel, window_geometry, write_mel
+from genreflow.features.mel.read import MelWindows
+from genreflow.params import Params
+from genreflow.registry.handcrafted import Handcrafted
 
 PARAMS = Params()
 RATE = PARAMS.audio.sample_rate

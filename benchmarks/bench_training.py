@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.progress import track as progress
 from rows import Row, write
 
-from genreflow import lineage
-from genreflow.audio import AudioShard, write_audio
+from genreflow import lineage, registry
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import find_genres, list_shards, scan_shard
-from genreflow.features.mel import write_mel
-from genreflow.features.mel_windows import MelWindows
-from genreflow.models import registry
+from genreflow.features.mel.extract import write_mel
+from genreflow.features.mel.read import MelWindows
 from genreflow.models.base import Examples, Signature
 from genreflow.params import Params, parse
 

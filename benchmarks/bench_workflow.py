@@ -150,7 +150,7 @@ def reading(folder: Path) -> float:
 def read_epoch(folder: Path) -> float:
     """Read an epoch of the CNN's windows; return the largest memory of this process [MB]."""
     from genreflow import lineage
-    from genreflow.features.mel_windows import MelWindows
+    from genreflow.features.mel.read import MelWindows
     from genreflow.models.base import Examples
     from genreflow.models.neural.batches import WindowBatches
     from genreflow.params import load

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import track as progress
 
-from genreflow.corpus.demo import DEMO_GENRES, synthesise_genre
+from genreflow.corpus.demo.synthesise import DEMO_GENRES, synthesise_genre
 from genreflow.params import Demo
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from genreflow.artifacts import write_json
+from genreflow.store.files import write_json
 
 FOLDER = Path("results/benchmarks/bench")
 

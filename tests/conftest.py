@@ -200,7 +200,7 @@ def downstream(project: Project, stages: set[str]) -> set[str]:
 
 def synthesise(root: Path, genres=TINY_GENRES, tracks: int = 6, seconds: float = 3.0) -> None:
     """Make a corpus of a few genres."""
-    from genreflow.corpus.demo import synthesise_genre
+    from genreflow.corpus.demo.synthesise import synthesise_genre
     from genreflow.params import Demo
 
     demo = Demo(tracks_per_genre=tracks, seconds=seconds)

@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
+from genreflow.generate import leaves
 from genreflow.params import Params
-from genreflow.schema import leaves
 
 MODELS = list(type(Params().models).model_fields)
 PAGE = Path(__file__).parent.parent / "docs/reruns.md"

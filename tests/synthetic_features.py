@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genreflow import lineage, parquet
-from genreflow.audio import AudioShard, write_audio
+from genreflow import lineage
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import list_shards, scan_shard
-from genreflow.features.handcrafted import write_handcrafted
-from genreflow.features.mel import write_mel
+from genreflow.features.handcrafted.extract import write_handcrafted
+from genreflow.features.mel.extract import write_mel
 from genreflow.params import Params, parse
+from genreflow.store import tables
 
 GENRES = ("drone", "hiss", "pulse")
 TRACKS_PER_GENRE = 10
@@ -90,7 +92,7 @@ def make_corpus(folder: Path, *, loud_test_tracks: bool = False) -> Corpus:
     splits = pd.DataFrame(rows, columns=["fold", "track_id", "genre", "group", "role"])
     stamp = replace(lineage.stamp("splits", params), facts={"audio": digests})
     corpus = Corpus(folder, params)
-    parquet.write_table(splits, corpus.splits, stamp)
+    tables.write_table(splits, corpus.splits, stamp)
     return corpus
 
 

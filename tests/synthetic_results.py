@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from genreflow import artifacts, lineage, parquet
-from genreflow.audio import write_audio
+from genreflow import lineage
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.predictions import WHOLE_TRACK
 from genreflow.evaluation.run import evaluate
 from genreflow.params import Params
+from genreflow.store import files, tables
 
 GENRES = (
     "blues",
@@ -89,9 +90,9 @@ def make_run(
     )
     tracks = _tracks(genres, tracks_per_genre, rng)
     stamp = replace(lineage.stamp("tracks", params), facts={"ignored": ["blues/cover.png"]})
-    parquet.write_table(tracks, results / "tracks.parquet", stamp)
+    tables.write_table(tracks, results / "tracks.parquet", stamp)
     splits = _splits(tracks[tracks["status"] == "ok"], n_folds, rng)
-    parquet.write_table(splits, results / "splits.parquet", lineage.stamp("splits", params))
+    tables.write_table(splits, results / "splits.parquet", lineage.stamp("splits", params))
     # What makes a track hard is shared by the models, as it is in music.
     hardness = dict(zip(tracks["track_id"], rng.normal(0, 1.2, len(tracks)), strict=True))
     lures = dict(zip(tracks["track_id"], rng.integers(1, 3, len(tracks)), strict=True))
@@ -105,9 +106,9 @@ def make_run(
             )
             path = folder / "predictions.parquet"
             stamp = lineage.stamp("predictions", params, model=model)
-            parquet.write_table(table, path, stamp)
+            tables.write_table(table, path, stamp)
             predictions[model].append(path)
-            artifacts.write_json(
+            files.write_json(
                 {"best": {"rounds": 12}, "n_parameters": 1000 * len(model)}, folder / "model.json"
             )
             (folder / "model.keras").write_bytes(b"x" * 2000 * len(model))
@@ -253,7 +254,7 @@ def evaluate_run(run: Run) -> None:
 def add_features(run: Run, *, n_features: int = 12, seed: int = 1) -> None:
     """Write handcrafted features of all usable tracks, and audio of the first of each genre."""
     rng = np.random.default_rng(seed)
-    tracks = parquet.read_table(run.tracks, lineage.stamp("tracks", run.params))
+    tracks = tables.read_table(run.tracks, lineage.stamp("tracks", run.params))
     tracks = tracks[tracks["status"] == "ok"]
     centres = {genre: rng.normal(0, 2, n_features) for genre in tracks["genre"].unique()}
     for shard, part in tracks.groupby("shard"):
@@ -268,7 +269,7 @@ def add_features(run: Run, *, n_features: int = 12, seed: int = 1) -> None:
             axis=1,
         )
         stamp = lineage.stamp("handcrafted", run.params)
-        parquet.write_table(
+        tables.write_table(
             table,
             run.results / "features" / "handcrafted" / f"{shard}.parquet",
             replace(stamp, facts={"audio": "digest"}),

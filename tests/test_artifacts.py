@@ -4,8 +4,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from genreflow.artifacts import StaleArtifactError, Stamp, atomic, write_json
-from genreflow.parquet import read_stamp, read_table, write_table
+from genreflow.store.files import atomic, write_json
+from genreflow.store.stamp import StaleArtifactError, Stamp
+from genreflow.store.tables import read_stamp, read_table, write_table
 
 STAMP = Stamp("mel", {"features.mel": {"n_mels": 128}}, facts={"audio": "abc"})
 TABLE = pd.DataFrame({"track_id": ["blues/å.wav"], "value": [1.5]})

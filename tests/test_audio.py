@@ -11,12 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 
-from genreflow import ffmpeg, lineage
-from genreflow.artifacts import StaleArtifactError
-from genreflow.audio import AudioShard, RejectedError, decode, write_audio
+from genreflow import lineage
+from genreflow.audio import ffmpeg
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.decode import RejectedError, decode
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.params import Audio, Params
-from genreflow.parquet import stamp_of
+from genreflow.store.stamp import StaleArtifactError
+from genreflow.store.tables import stamp_of
 
 PARAMS = Audio()
 RATE = PARAMS.sample_rate

@@ -14,11 +14,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genreflow.corpus import synth
-from genreflow.corpus.band import notes, strokes
-from genreflow.corpus.demo import DEMO_GENRES, synthesise_genre, synthesise_track
-from genreflow.corpus.styles import STYLES, Style
-from genreflow.corpus.synth import SAMPLE_RATE, VOICES, Sound, Voice
+from genreflow.corpus.demo import synth
+from genreflow.corpus.demo.band import notes, strokes
+from genreflow.corpus.demo.styles import STYLES, Style
+from genreflow.corpus.demo.synth import SAMPLE_RATE, VOICES, Sound, Voice
+from genreflow.corpus.demo.synthesise import DEMO_GENRES, synthesise_genre, synthesise_track
 from genreflow.params import Demo
 
 SHORT = Demo(tracks_per_genre=4, seconds=2.0)

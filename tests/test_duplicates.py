@@ -8,7 +8,7 @@ import soundfile
 from scipy.ndimage import maximum_filter1d
 
 from genreflow import duplicates
-from genreflow.duplicates import (
+from genreflow.tracks.duplicates import (
     HOP_LENGTH,
     join_pairs,
     landmarks,

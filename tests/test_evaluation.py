@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from genreflow import lineage, parquet
-from genreflow.artifacts import StaleArtifactError
+from genreflow import lineage
 from genreflow.evaluation.predictions import PredictionsError
 from genreflow.evaluation.run import evaluate, stamp
+from genreflow.store import tables
+from genreflow.store.stamp import StaleArtifactError
 from tests.synthetic_results import GENRES, Run, evaluate_run, make_run
 
 
@@ -51,7 +52,7 @@ def test_the_baseline_has_no_p_value_and_windows_have_none(run: Run) -> None:
 
 
 def test_metrics_can_be_recomputed_from_the_pooled_decisions(run: Run) -> None:
-    decisions = parquet.read_table(run.evaluation / "predictions.parquet", stamp(run.params))
+    decisions = tables.read_table(run.evaluation / "predictions.parquet", stamp(run.params))
     for model, metrics in metrics_of(run).items():
         rows = decisions[decisions["model"] == model]
         assert metrics["track"]["accuracy"] == pytest.approx(
@@ -61,7 +62,7 @@ def test_metrics_can_be_recomputed_from_the_pooled_decisions(run: Run) -> None:
 
 
 def test_pooled_decisions_test_every_track_once(run: Run) -> None:
-    decisions = parquet.read_table(run.evaluation / "predictions.parquet", stamp(run.params))
+    decisions = tables.read_table(run.evaluation / "predictions.parquet", stamp(run.params))
     assert decisions.groupby("model").size().eq(60).all()
     assert not decisions.duplicated(["model", "track_id"]).any()
 
@@ -132,8 +133,8 @@ def test_probabilities_that_do_not_sum_to_one_are_named(tmp_path: Path) -> None:
     run = make_run(tmp_path / "results", models=("xgb_mel",), n_folds=1, windows=2)
     path = run.predictions["xgb_mel"][0]
     expected = lineage.stamp("predictions", run.params, model="xgb_mel")
-    table = parquet.read_table(path, expected)
+    table = tables.read_table(path, expected)
     table.loc[3, GENRES[0]] = float("nan")
-    parquet.write_table(table, path, expected)
+    tables.write_table(table, path, expected)
     with pytest.raises(PredictionsError, match=r"predictions\.parquet.*sum to nan"):
         evaluate_run(run)

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 import soundfile
 
-from genreflow import lineage, parquet
-from genreflow.audio import AudioShard, write_audio
+from genreflow import lineage
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.naive import naive_protocol
-from genreflow.features.mel import write_mel
+from genreflow.features.mel.extract import write_mel
 from genreflow.params import Params
+from genreflow.store import tables
 
 PARAMS = Params.model_validate(
     {
@@ -56,7 +58,7 @@ def claim(tmp_path_factory: pytest.TempPathFactory) -> dict:
             for file, role in zip(listed, roles, strict=True)
         ]
     splits = folder / "splits.parquet"
-    parquet.write_table(pd.DataFrame(rows), splits, lineage.stamp("splits", PARAMS))
+    tables.write_table(pd.DataFrame(rows), splits, lineage.stamp("splits", PARAMS))
     out = folder / "leakage.json"
     naive_protocol(PARAMS, shards, splits, out)
     first = out.read_bytes()

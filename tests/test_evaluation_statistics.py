@@ -18,13 +18,13 @@ from genreflow.evaluation.agreement import agreement, confused_pairs, hardest_tr
 from genreflow.evaluation.calibration import expected_calibration_error, reliability
 from genreflow.evaluation.ensemble import build_ensemble, simplex_weights
 from genreflow.evaluation.intervals import accuracy_interval, f1_interval
-from genreflow.evaluation.leakage import audit_duplicates
 from genreflow.evaluation.lengths import accuracy_by_length
 from genreflow.evaluation.metrics import confusion, per_fold, per_genre, scores
 from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions
 from genreflow.evaluation.significance import holm, mcnemar_p
 from genreflow.evaluation.vote import hard_vote, soft_vote
 from genreflow.params import Evaluation
+from genreflow.tracks.audit import audit_duplicates
 
 decisions = st.integers(2, 6).flatmap(
     lambda n_genres: st.lists(

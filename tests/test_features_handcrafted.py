@@ -15,19 +15,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genreflow import lineage
-from genreflow.artifacts import StaleArtifactError
-from genreflow.audio import AudioShard, write_audio
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
-from genreflow.features.extended import deltas
-from genreflow.features.handcrafted import (
-    extract,
-    feature_names,
-    write_handcrafted,
-)
-from genreflow.features.handcrafted_table import read_handcrafted
-from genreflow.features.tonal import chroma_filters, tonnetz
-from genreflow.params import Features, Handcrafted, Params
-from genreflow.parquet import stamp_of, write_table
+from genreflow.features.handcrafted.extended import deltas
+from genreflow.features.handcrafted.extract import extract, feature_names, write_handcrafted
+from genreflow.features.handcrafted.read import read_handcrafted
+from genreflow.features.handcrafted.tonal import chroma_filters, tonnetz
+from genreflow.params import Features, Params
+from genreflow.registry.handcrafted import Handcrafted
+from genreflow.store.stamp import StaleArtifactError
+from genreflow.store.tables import stamp_of, write_table
 
 RATE = 22050
 CLASSIC = Handcrafted()

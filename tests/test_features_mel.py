@@ -11,19 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow import lineage
-from genreflow.artifacts import StaleArtifactError
-from genreflow.audio import AudioShard, write_audio
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
-from genreflow.features.mel import (
+from genreflow.features.mel.extract import (
     cut_windows,
     log_mel,
     window_geometry,
     window_starts,
     write_mel,
 )
-from genreflow.features.mel_windows import MelWindows
-from genreflow.features.spectrum import mel_filters
-from genreflow.params import Features, Mel, Params
+from genreflow.features.mel.read import MelWindows
+from genreflow.features.stft import mel_filters
+from genreflow.params import Features, Params
+from genreflow.registry.mel import Mel
+from genreflow.store.stamp import StaleArtifactError
 
 RATE = 22050
 MEL = Mel()

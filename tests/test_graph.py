@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from genreflow.models import registry
+from genreflow import registry
+from genreflow.code import modules_behind
 from genreflow.params import load
-from genreflow.provenance import modules_behind
 from tests.conftest import ROOT, Project
 
 CODE = {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genreflow.models.base import Examples, Matrix
 from genreflow.models.neural.batches import WindowBatches, draw, mask, mix
-from genreflow.params import Cnn
+from genreflow.registry.cnn import Cnn
 
 
 def examples(windows_per_track: list[int]) -> Examples:

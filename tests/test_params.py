@@ -5,7 +5,6 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from genreflow import schema
 from genreflow.params import Params, ParamsError, load, parse
 
 ROOT = Path(__file__).parent.parent

@@ -5,9 +5,10 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from genreflow import lineage, parquet
+from genreflow import lineage
 from genreflow.cli import app
 from genreflow.predict import predict_files
+from genreflow.store import tables
 from genreflow.training import train
 from tests.synthetic_features import GENRES, make_corpus
 
@@ -32,7 +33,7 @@ def folder(corpus, name, tmp_path_factory):
 
 def test_a_file_of_the_corpus_gets_the_probabilities_it_got_in_training(corpus, name, folder):
     stamp = lineage.stamp("predictions", corpus.params, model=name)
-    table = parquet.read_table(folder / "predictions.parquet", stamp)
+    table = tables.read_table(folder / "predictions.parquet", stamp)
     test = table[table["role"] == "test"].groupby("track_id", sort=True)[list(GENRES)].mean()
     found = predict_files(folder, [corpus.track(track) for track in test.index])
     np.testing.assert_allclose(found[list(GENRES)], test, atol=1e-5)

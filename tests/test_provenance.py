@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from genreflow.provenance import code_digest, modules_behind
+from genreflow.code import code_digest, modules_behind
 
 
 def names(*entries):

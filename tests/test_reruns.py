@@ -7,7 +7,6 @@ import shutil
 import pytest
 import yaml
 
-from genreflow import schema
 from tests import reruns
 from tests.conftest import Project, downstream, outdated_stages, plan, stage_graph
 
@@ -67,7 +66,7 @@ def schema_defaults(project):
 
 
 def make_everything_up(project):
-    from genreflow.corpus.styles import STYLES
+    from genreflow.corpus.demo.styles import STYLES
 
     root = project.params["corpus"]["root"]
     for genre in STYLES:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.params import Splits
-from genreflow.splits import SplitsError, make_splits, read_listing
+from genreflow.tracks.listings import read_listing
+from genreflow.tracks.splits import SplitsError, make_splits
 
 NO_GROUPS = pd.DataFrame(columns=["track_id", "group"], dtype=str)
 NO_ROLES = pd.DataFrame(columns=["track_id", "role"], dtype=str)

@@ -23,7 +23,7 @@ with job(SimpleNamespace(threads=threads, log=[str(out / "log")], config=config)
     from threadpoolctl import threadpool_info
 
     from genreflow import training
-    from genreflow.models import registry
+    from genreflow import registry
 
     create, found = registry.create, {{}}
 

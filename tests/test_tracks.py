@@ -3,10 +3,10 @@ import pytest
 import soundfile
 
 from genreflow import lineage
-from genreflow.audio import write_audio
+from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import find_genres, list_shards, scan_shard
 from genreflow.params import Params
-from genreflow.tracks import COLUMNS, TracksError, collect_tracks
+from genreflow.tracks.manifest import COLUMNS, TracksError, collect_tracks
 
 PARAMS = Params()
 STAMP = lineage.stamp("audio", PARAMS)

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genreflow import lineage, parquet
-from genreflow.artifacts import StaleArtifactError
-from genreflow.models import registry
+from genreflow import lineage, registry
 from genreflow.models.base import ModelFileError
-from genreflow.models.card import load_model
+from genreflow.models.metadata import load_model
 from genreflow.params import Models
+from genreflow.store import tables
+from genreflow.store.stamp import StaleArtifactError
 from genreflow.training import TrainingError, train
 from tests.synthetic_features import GENRES, Corpus, make_corpus
 
@@ -58,7 +58,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 def predictions(corpus: Corpus, name: str, folder: Path) -> pd.DataFrame:
     stamp = lineage.stamp("predictions", corpus.params, model=name)
-    return parquet.read_table(folder / "predictions.parquet", stamp)
+    return tables.read_table(folder / "predictions.parquet", stamp)
 
 
 def rows_of(corpus: Corpus, table: pd.DataFrame, model) -> np.ndarray:
@@ -66,12 +66,12 @@ def rows_of(corpus: Corpus, table: pd.DataFrame, model) -> np.ndarray:
     kind = lineage.feature_kind(model.signature.model)
     stamp = lineage.stamp(kind, corpus.params)
     if kind == "handcrafted":
-        from genreflow.features.handcrafted_table import read_handcrafted
+        from genreflow.features.handcrafted.read import read_handcrafted
 
         features = read_handcrafted(corpus.features(kind), stamp).set_index("track_id")
         wanted = features.loc[table["track_id"], list(model.signature.feature_names)]
         return wanted.to_numpy(dtype=np.float32)
-    from genreflow.features.mel_windows import MelWindows
+    from genreflow.features.mel.read import MelWindows
 
     with MelWindows(corpus.features(kind), stamp) as windows:
         number = {
@@ -166,10 +166,10 @@ def test_histories_tell_epochs_and_grids_tell_candidates(trained):
 
 def test_features_of_other_audio_are_refused(corpus, tmp_path):
     stamp = lineage.stamp("splits", corpus.params)
-    splits = parquet.read_table(corpus.splits, stamp)
-    digests = dict(parquet.read_stamp(corpus.splits).facts["audio"], hiss="another")
+    splits = tables.read_table(corpus.splits, stamp)
+    digests = dict(tables.read_stamp(corpus.splits).facts["audio"], hiss="another")
     stale = tmp_path / "splits.parquet"
-    parquet.write_table(splits, stale, replace(stamp, facts={"audio": digests}))
+    tables.write_table(splits, stale, replace(stamp, facts={"audio": digests}))
     with pytest.raises(StaleArtifactError, match="features of hiss were made from other audio"):
         train(
             "svm_mel",
@@ -188,10 +188,10 @@ def test_an_unknown_fold_is_named_with_those_there_are(corpus, tmp_path):
 
 
 def test_a_track_without_features_stops_training(corpus, tmp_path):
-    splits = parquet.read_table(corpus.splits, lineage.stamp("splits", corpus.params))
+    splits = tables.read_table(corpus.splits, lineage.stamp("splits", corpus.params))
     splits.loc[0, "track_id"] = "drone/lost.wav"
     path = tmp_path / "splits.parquet"
-    parquet.write_table(splits, path, parquet.read_stamp(corpus.splits))
+    tables.write_table(splits, path, tables.read_stamp(corpus.splits))
     with pytest.raises(TrainingError, match=r"drone/lost\.wav"):
         train(
             "xgb_mel",

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import yaml
 
-from genreflow.models import registry
+from genreflow import registry
 from tests.conftest import TINY_GENRES, outdated_stages, plan
 
 pytestmark = pytest.mark.workflow

@@ -1,5 +1,3 @@
 """Reproducible music genre classification: one pipeline, seven models, one honest comparison."""
 
-from importlib.metadata import version
-
-__version__ = version("genreflow")
+__version__ = "0.1.0"

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from genreflow.errors import GenreflowError
+
 
 class _OneLineErrors(TyperGroup):
     """Ends with the message of genreflow's own exceptions; all others are bugs and traced back."""
@@ -18,9 +20,7 @@ class _OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except Exception as error:
-            if not type(error).__module__.startswith("genreflow."):
-                raise
+        except GenreflowError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from None
 

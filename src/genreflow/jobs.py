@@ -5,14 +5,18 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import resource
 import sys
-import traceback
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genreflow.errors import GenreflowError
 from genreflow.params import Params, parse
+from genreflow.store.files import write_json
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -24,18 +28,28 @@ _THREAD_VARIABLES = (
 )
 
 
-@contextmanager
-def job(snakemake: Any) -> Iterator[Params]:
-    """Run a workflow step: yield the parameters, and send what it prints to the rule's log.
+@dataclass(frozen=True)
+class Job:
+    """A running job: the parameters, and what it costs, to which a script may add."""
 
-    An error of ours (a :class:`ValueError` with a message written for the user) becomes one
-    line at the end of the log; anything else keeps its traceback.
+    params: Params
+    cost: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[Job]:
+    """Run a workflow step; send what it prints to the rule's log, and write down what it cost.
+
+    An error of ours becomes one line at the end of the log; anything else keeps its traceback.
+    ``output.cost`` gets seconds (wall time), peak_rss_mb (the largest memory of the process [MB])
+    and what the script adds.
 
     Parameters
     ----------
     snakemake
         The object that Snakemake gives to a script.
     """
+    started = time.perf_counter()
     limit_threads(snakemake.threads)
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -46,16 +60,22 @@ def job(snakemake: Any) -> Iterator[Params]:
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        yield parse(snakemake.config)
-    except ValueError as error:
-        if type(error).__module__.startswith("genreflow."):
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        else:
-            traceback.print_exc()
+        running = Job(parse(snakemake.config))
+        yield running
+    except GenreflowError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    seconds = time.perf_counter() - started
+    cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(_peak_rss_mb(), 1)}
+    write_json(cost | running.cost, Path(snakemake.output.cost))
 
 
 def limit_threads(threads: int) -> None:
     """Make BLAS and OpenMP libraries that are imported from now on use `threads` threads."""
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
+
+
+def _peak_rss_mb() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,4 +1,4 @@
-"""Which parameters lie upstream of each kind of artifact.
+"""Which parameters lie upstream of each artifact.
 
 A workflow rule's ``params:`` holds its own section alone, so that an edit reruns what it must.
 The stamp inside an artifact holds all the sections that shaped its content, so that a reader
@@ -7,41 +7,37 @@ notices an artifact that was left behind, or brought in from another commit.
 
 from __future__ import annotations
 
-from genreflow.artifacts import Stamp
-from genreflow.params import DEMO_ROOT, Params
-
-_UPSTREAM: dict[str, tuple[str, ...]] = {
-    "audio": ("audio",),
-    "tracks": ("audio", "tracks"),
-    "handcrafted": ("audio", "features.handcrafted"),
-    "mel": ("audio", "features.mel"),
-    "splits": ("audio", "tracks", "splits"),
-}
+from genreflow.params import Params
+from genreflow.steps import STEPS, takes_part
+from genreflow.store.stamp import Stamp
 
 
-def upstream(kind: str, params: Params, *, model: str | None = None) -> tuple[str, ...]:
-    """Name the sections that shape artifacts of `kind`.
+def upstream(step: str, params: Params) -> tuple[str, ...]:
+    """Name the sections that shape what `step` makes, those of earlier steps first."""
+    sections: dict[str, None] = {}
+    for need in STEPS[step].needs:
+        if takes_part(need, params):
+            sections |= dict.fromkeys(upstream(need, params))
+    return tuple(sections | dict.fromkeys(STEPS[step].sections))
+
+
+def stamp(step: str, params: Params, *, kind: str | None = None) -> Stamp:
+    """Return the stamp that an artifact of `step` made under `params` carries.
 
     Parameters
     ----------
     kind
-        ``audio``, ``tracks``, ``handcrafted``, ``mel``, ``splits``, or ``model`` and
-        ``predictions``, which need `model`.
+        What the artifact is, where a step makes several kinds; else it is called like the step.
     """
-    demo = ("demo",) if params.corpus.root == DEMO_ROOT else ()
-    if model is None:
-        return demo + _UPSTREAM[kind]
-    features = "mel" if feature_kind(model) == "mel" else "handcrafted"
-    names = demo + _UPSTREAM["splits"] + _UPSTREAM[features] + (f"models.{model}",)
-    return tuple(dict.fromkeys(names))
+    sections = {name: params.section(name) for name in upstream(step, params)}
+    return Stamp(kind=kind or step, params=sections)
 
 
-def feature_kind(model: str) -> str:
-    """Return which features `model` reads: ``"handcrafted"`` or ``"mel"``."""
-    return "handcrafted" if model.endswith("_handcrafted") else "mel"
+def of_model(model: str, params: Params) -> Stamp:
+    """Return the stamp of a trained model."""
+    return stamp(f"train_{model}", params, kind="model")
 
 
-def stamp(kind: str, params: Params, *, model: str | None = None) -> Stamp:
-    """Return the stamp that an artifact of `kind` made under `params` carries."""
-    names = upstream(kind, params, model=model)
-    return Stamp(kind=kind, params={name: params.section(name) for name in names})
+def of_predictions(model: str, params: Params) -> Stamp:
+    """Return the stamp of a trained model's predictions."""
+    return stamp(f"train_{model}", params, kind="predictions")

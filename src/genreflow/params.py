@@ -1,28 +1,22 @@
 """Typed parameters: one class per section of ``params.yaml``, one description per field.
 
-The classes are the single source for validation, for ``workflow/schemas/params.schema.json``
-and for the parameter table in the docs. A section is the unit of dependency: a workflow step
-reads its own section and nothing else, so an edit reruns what lies downstream of that section.
+The classes are the single source for validation, for ``workflow/schemas/params.schema.json`` and
+for ``params.yaml`` itself. A section is the unit of dependency: a workflow step reads its own
+section and nothing else, so an edit reruns what lies downstream of that section. The sections of
+models and features come with their entries in :mod:`genreflow.registry`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A section of ``params.yaml``: unknown keys are errors and values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+from genreflow import registry
+from genreflow.errors import GenreflowError
+from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section
 
 DEMO_ROOT = "data/demo"
 """The ``corpus.root`` whose audio is synthesised."""
@@ -75,40 +69,6 @@ class Tracks(Section):
     )
 
 
-class Handcrafted(Section):
-    """Handcrafted features."""
-
-    set: Literal["classic", "extended"] = Field(
-        "classic", description="classic: 129 features of a track; extended: 387."
-    )
-    n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
-    hop_length: PositiveInt = Field(512, description="STFT hop [samples].")
-    n_mfcc: int = Field(13, ge=2, le=40, description="MFCCs of the classic set.")
-    rolloff_percent: Fraction = Field(0.85, description="Share of energy below the roll-off.")
-    silence_top_db: PositiveFloat = Field(
-        60.0, description="Leading and trailing silence lies so far below the peak [dB]."
-    )
-
-
-class Mel(Section):
-    """Log-power mel windows."""
-
-    n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
-    hop_length: PositiveInt = Field(256, description="STFT hop [samples].")
-    n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")
-    fmin: float = Field(0.0, ge=0, description="Lowest frequency [Hz].")
-    fmax: PositiveFloat | None = Field(None, description="Highest frequency [Hz]; null: Nyquist.")
-    window_seconds: PositiveFloat = Field(1.5, description="Window length [s].")
-    overlap: float = Field(0.5, ge=0, le=0.95, description="Overlap of neighbouring windows.")
-
-
-class Features(Section):
-    """Both feature sets."""
-
-    handcrafted: Handcrafted = Handcrafted()
-    mel: Mel = Mel()
-
-
 class Splits(Section):
     """How tracks are divided into training, validation and test."""
 
@@ -126,164 +86,23 @@ class Splits(Section):
         True, description="Recordings found to be the same stay on one side of every split."
     )
 
-    @property
-    def folds(self) -> list[str]:
-        """Names of the folds; a hold-out or predefined split is one fold."""
-        return [str(n) for n in range(self.n_splits if self.strategy == "kfold" else 1)]
+
+def _known(model: str) -> str:
+    if model not in registry.MODELS:
+        raise ValueError(f"no such model; there are {', '.join(registry.MODELS)}")
+    return model
 
 
-class Model(Section):
-    """What every model has."""
-
-    seed: int = Field(0, ge=0, description="Seed of everything random in the model.")
-    threads: PositiveInt = Field(1, description="Threads of one training job.")
-
-
-class SvmMel(Model):
-    """`svm_mel`: linear SVM on standardised mel windows."""
-
-    windows_per_track: PositiveInt = Field(
-        12, description="Training windows drawn from a track, evenly spaced."
-    )
-    n_components: PositiveInt = Field(200, description="Principal components kept.")
-    C: PositiveFloat = Field(1.0, description="Inverse regularisation strength.")
-
-
-class XgbMel(Model):
-    """`xgb_mel`, the baseline: gradient boosted trees on mel windows."""
-
-    windows_per_track: PositiveInt = Field(
-        8, description="Training windows drawn from a track, evenly spaced."
-    )
-    n_estimators: PositiveInt = Field(150, description="Most boosting rounds.")
-    early_stopping_rounds: PositiveInt = Field(
-        15, description="Stop after so many rounds without a better validation loss."
-    )
-    time_pool: PositiveInt = Field(8, description="Frames averaged into one input.")
-    band_pool: PositiveInt = Field(1, description="Mel bands averaged into one input.")
-    max_depth: PositiveInt = Field(5, description="Depth of a tree.")
-    learning_rate: PositiveFloat = Field(0.15, description="Shrinkage.")
-    subsample: float = Field(0.7, gt=0, le=1, description="Share of windows per tree.")
-    colsample_bytree: float = Field(0.2, gt=0, le=1, description="Share of inputs per tree.")
-    max_bin: int = Field(64, ge=8, le=256, description="Histogram bins.")
-
-
-class GridModel(Model):
-    """Scaler, feature selection, classifier; a grid search over the last two."""
-
-    inner_folds: int = Field(5, ge=2, description="Grouped folds of the grid search.")
-    selected_fraction: list[float] = Field(
-        [0.5, 0.75, 1.0], min_length=1, description="Grid: share of features kept (ANOVA F)."
-    )
-
-
-class SvmHandcrafted(GridModel):
-    """`svm_handcrafted`: support vector machine on handcrafted features."""
-
-    kernel: list[Literal["linear", "rbf"]] = Field(
-        ["rbf"], min_length=1, description="Grid: kernel."
-    )
-    C: list[PositiveFloat] = Field([1.0, 3.0, 10.0, 30.0], min_length=1, description="Grid: C.")
-    gamma_scale: list[PositiveFloat] = Field(
-        [0.3, 1.0], min_length=1, description="Grid: RBF width, in units of 1 / n_features."
-    )
-
-
-class XgbHandcrafted(GridModel):
-    """`xgb_handcrafted`: gradient boosted trees on handcrafted features."""
-
-    n_estimators: list[PositiveInt] = Field(
-        [200], min_length=1, description="Grid: boosting rounds."
-    )
-    max_depth: list[PositiveInt] = Field([3, 5], min_length=1, description="Grid: tree depth.")
-    learning_rate: list[PositiveFloat] = Field([0.1], min_length=1, description="Grid: shrinkage.")
-    subsample: float = Field(0.8, gt=0, le=1, description="Share of tracks per tree.")
-    colsample_bytree: float = Field(0.3, gt=0, le=1, description="Share of features per tree.")
-
-
-class Neural(Model):
-    """What the Keras models share."""
-
-    epochs: PositiveInt = Field(30, description="Most epochs.")
-    patience: PositiveInt = Field(
-        8, description="In the second half, stop after so many epochs without improvement."
-    )
-    batch_size: PositiveInt = Field(32, description="Windows per step.")
-    windows_per_track: PositiveInt = Field(
-        4, description="Windows drawn anew from each track every epoch."
-    )
-    optimizer: Literal["adamw", "sgd"] = Field(
-        "adamw", description="sgd: with Nesterov momentum 0.9; takes less time per step."
-    )
-    learning_rate: PositiveFloat = Field(
-        1e-3, description="Peak learning rate; rises over a tenth of the steps, then falls to 0."
-    )
-    weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay.")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before the classifier.")
-    label_smoothing: float = Field(0.05, ge=0, lt=1, description="Label smoothing.")
-    mixup: float = Field(0.2, ge=0, description="Alpha of mixup between windows; 0: off.")
-    time_mask: float = Field(0.15, ge=0, lt=1, description="SpecAugment: longest masked time.")
-    frequency_mask: float = Field(0.1, ge=0, lt=1, description="SpecAugment: widest masked band.")
-
-
-class Cnn(Neural):
-    """`cnn`: 2D CNN, five convolutions and a dense layer."""
-
-    filters: list[PositiveInt] = Field(
-        [16, 32, 64, 96, 128], min_length=5, max_length=5, description="Filters of each layer."
-    )
-    input_pool: PositiveInt = Field(
-        2, description="Frames and bands averaged into one input; 2 takes a quarter of the time."
-    )
-
-
-class Lstm(Neural):
-    """`lstm`: LSTM over the time frames of a window."""
-
-    units: list[PositiveInt] = Field([96, 64], min_length=1, description="Units of each layer.")
-    time_pool: PositiveInt = Field(2, description="Frames averaged into one time step.")
-
-
-class Resnet50(Neural):
-    """`resnet50`: keras.applications' ResNet50."""
-
-    weights: Literal["imagenet"] | None = Field(
-        None, description="null: from scratch; imagenet: pre-trained (downloads 94 MB)."
-    )
-    input_size: int = Field(
-        64, ge=32, description="Windows are averaged to input_size × input_size."
-    )
-    epochs: PositiveInt = Field(10, description="Most epochs.")
-    windows_per_track: PositiveInt = Field(
-        2, description="Windows drawn anew from each track every epoch."
-    )
-
-
-class Models(Section):
-    """One section per model; a model depends on its own section alone."""
-
-    svm_mel: SvmMel = SvmMel()
-    xgb_mel: XgbMel = XgbMel()
-    svm_handcrafted: SvmHandcrafted = SvmHandcrafted()
-    xgb_handcrafted: XgbHandcrafted = XgbHandcrafted()
-    cnn: Cnn = Cnn()
-    lstm: Lstm = Lstm()
-    resnet50: Resnet50 = Resnet50()
-
-
-ModelName = Literal[
-    "svm_mel", "xgb_mel", "svm_handcrafted", "xgb_handcrafted", "cnn", "lstm", "resnet50"
-]
-BASELINE: ModelName = "xgb_mel"
+ModelName = Annotated[str, AfterValidator(_known)]
 
 
 class Evaluation(Section):
     """Metrics, intervals and tests."""
 
     models: list[ModelName] = Field(
-        list(get_args(ModelName)), description="Models to train and compare; xgb_mel is needed."
+        list(registry.BUILT_IN),
+        description=f"Models to train and compare; {registry.BASELINE} is needed.",
     )
-
     confidence: Fraction = Field(0.95, description="Level of the intervals.")
     n_bootstrap: int = Field(2000, ge=100, description="Bootstrap resamples of the tracks.")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
@@ -291,18 +110,45 @@ class Evaluation(Section):
 
     @model_validator(mode="after")
     def _baseline_is_there_once(self) -> Self:
-        if BASELINE not in self.models:
-            raise ValueError(f"models lacks {BASELINE}, the baseline of every comparison; add it")
+        if registry.BASELINE not in self.models:
+            raise ValueError(
+                f"models lacks {registry.BASELINE}, the baseline of every comparison; add it"
+            )
         if len(set(self.models)) < len(self.models):
             raise ValueError("models names a model twice; remove the repetition")
         return self
+
+
+class Exploration(Section):
+    """What the report shows of the corpus: maps and rankings of the features, examples."""
+
+    seed: int = Field(0, ge=0, description="Seed of the maps.")
+    examples_per_genre: PositiveInt = Field(1, description="Example spectrograms per genre.")
 
 
 class Report(Section):
     """The page."""
 
     title: str = Field("Genre classification", description="Heading of the report.")
-    examples_per_genre: PositiveInt = Field(1, description="Example spectrograms per genre.")
+
+
+def _one_section_each(name: str, doc: str, sections: dict[str, type[Section]]) -> type[Section]:
+    """Return a section of sections, one for each entry of the registry."""
+    fields: dict[str, Any] = {key: (section, section()) for key, section in sections.items()}
+    return create_model(name, __base__=Section, __doc__=doc, **fields)
+
+
+Features = _one_section_each(
+    "Features",
+    "One section per kind of features.",
+    {kind.name: kind.parameters for kind in registry.FEATURES.values()},
+)
+
+Models = _one_section_each(
+    "Models",
+    "One section per model; a model depends on its own section alone.",
+    {entry.name: entry.parameters for entry in registry.MODELS.values()},
+)
 
 
 class Params(Section):
@@ -312,15 +158,16 @@ class Params(Section):
     demo: Demo = Demo()
     audio: Audio = Audio()
     tracks: Tracks = Tracks()
-    features: Features = Features()
+    features: Features = Features()  # type: ignore[valid-type]
     splits: Splits = Splits()
-    models: Models = Models()
+    models: Models = Models()  # type: ignore[valid-type]
     evaluation: Evaluation = Evaluation()
+    exploration: Exploration = Exploration()
     report: Report = Report()
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
-        mel, audio = self.features.mel, self.audio
+        mel, audio = self.at("features.mel"), self.audio
         if audio.min_seconds < mel.window_seconds:
             raise ValueError(
                 f"audio.min_seconds ({audio.min_seconds}) is shorter than "
@@ -339,16 +186,25 @@ class Params(Section):
             )
         return self
 
-    def section(self, name: str) -> dict[str, Any]:
-        """Return the section `name` (``"features.mel"``) as plain JSON-like values."""
+    @property
+    def is_demo(self) -> bool:
+        """Whether the corpus is the synthesised one."""
+        return self.corpus.root == DEMO_ROOT
+
+    def at(self, name: str) -> Any:
+        """Return the section or value `name` (``"features.mel"``)."""
         value: Any = self
         for part in name.split("."):
             value = getattr(value, part)
-        values: dict[str, Any] = value.model_dump(mode="json")
+        return value
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return the section `name` (``"features.mel"``) as plain JSON-like values."""
+        values: dict[str, Any] = self.at(name).model_dump(mode="json")
         return values
 
 
-class ParamsError(ValueError):
+class ParamsError(GenreflowError):
     """``params.yaml`` holds something genreflow can't use; the message names the parameter."""
 
 
@@ -372,5 +228,19 @@ def parse(values: dict[str, Any], source: str = "params.yaml") -> Params:
 
 
 def load(path: Path) -> Params:
-    """Read and validate ``params.yaml``; see :func:`parse` for the errors."""
-    return parse(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, source=str(path))
+    """Read and validate ``params.yaml``.
+
+    Raises
+    ------
+    ParamsError
+        The file is missing or no YAML; or see :func:`parse`.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(
+            f"{path}: can't be read ({error.strerror}); `make params` writes it"
+        ) from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: is no YAML: {error}") from None
+    return parse(values or {}, source=str(path))

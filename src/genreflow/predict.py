@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from genreflow import lineage
-from genreflow import params as parameters
-from genreflow.decoding import RejectedError, decode
-from genreflow.features.handcrafted import extract, feature_names
-from genreflow.features.mel import cut_windows, log_mel, window_geometry
-from genreflow.models.base import Floats, ModelFileError
-from genreflow.models.card import Card, load_model
+from genreflow import registry
+from genreflow.audio.decode import RejectedError, decode
+from genreflow.features.rows import Floats
+from genreflow.models.base import ModelFileError
+from genreflow.models.loading import load_model
+from genreflow.models.metadata import Metadata
+from genreflow.params import Audio
 
 
 def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
@@ -38,13 +39,13 @@ def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
     ModelFileError
         There is no model there, or it can't be read.
     """
-    model, card = load_model(model_folder)
-    genres = card.signature.genres
+    model, metadata = load_model(model_folder)
+    genres = metadata.signature.genres
     rows = []
     for file in files:
         genre, reason, probabilities = "", "", np.full(len(genres), np.nan, dtype=np.float32)
         try:
-            values = _features(file, card)
+            values = _features(file, metadata)
         except RejectedError as error:
             reason = str(error)
         else:
@@ -55,7 +56,7 @@ def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["track", "genre", "reason", *genres])
 
 
-def _features(file: Path, card: Card) -> Floats:
+def _features(file: Path, metadata: Metadata) -> Floats:
     """Return what the model sees of a file: its windows, or one row of features.
 
     Raises
@@ -63,18 +64,14 @@ def _features(file: Path, card: Card) -> Floats:
     RejectedError
         The file can't be used.
     """
-    audio = parameters.Audio.model_validate(card.section("audio"))
-    samples = decode(file, audio).samples
-    kind = lineage.feature_kind(card.signature.model)
-    section = card.section(f"features.{kind}")
-    if kind == "mel":
-        mel = parameters.Mel.model_validate(section)
-        levels = log_mel(samples, audio.sample_rate, mel)
-        return cut_windows(levels, *window_geometry(audio.sample_rate, mel))
-    handcrafted = parameters.Handcrafted.model_validate(section)
-    if tuple(feature_names(handcrafted)) != card.signature.feature_names:
+    kind = registry.features_of(metadata.signature.model)
+    section = kind.parameters.model_validate(metadata.section(kind.section))
+    extractor = import_module(kind.extractor)
+    if extractor.row_names(section) != metadata.signature.feature_names:
         raise ModelFileError(
-            f"the model {card.signature.model} was trained on features that this version of "
+            f"the model {metadata.signature.model} was trained on features that this version of "
             "genreflow names or orders differently; train it anew"
         )
-    return extract(samples, audio.sample_rate, handcrafted)[np.newaxis]
+    audio = Audio.model_validate(metadata.section("audio"))
+    rows: Floats = extractor.rows_of(decode(file, audio).samples, audio.sample_rate, section)
+    return rows

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import resource
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genreflow import artifacts, lineage, parquet
-from genreflow.artifacts import StaleArtifactError
-from genreflow.features.handcrafted_table import read_handcrafted
-from genreflow.features.mel_windows import MelWindows
-from genreflow.models import registry, runtime
-from genreflow.models.base import Examples, FitResult, Floats, Integers, Matrix, Model, Signature
-from genreflow.models.card import Card, write_card
+from genreflow import lineage, registry
+from genreflow.errors import GenreflowError
+from genreflow.features.rows import FeatureRows, Floats
+from genreflow.models import runtime
+from genreflow.models.base import Examples, FitResult, Model, Signature
+from genreflow.models.loading import create
+from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
+from genreflow.store.files import file_sha256, write_csv
+from genreflow.store.stamp import StaleArtifactError
+from genreflow.store.tables import read_stamp, read_table, write_table
 
 log = logging.getLogger(__name__)
 
@@ -31,42 +31,8 @@ _INDEX_COLUMNS = ("track_id", "window", "genre", "role")
 _DIGITS = "%.6g"
 
 
-class TrainingError(ValueError):
+class TrainingError(GenreflowError):
     """A fold can't be trained on; the message says what is wrong with it."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """All rows of all tracks: windows, or one row per track.
-
-    Parameters
-    ----------
-    source
-        Reads the rows.
-    track_id
-        (tracks,) of every track.
-    row_track, row_window
-        (rows,) position in `track_id`, and the number of the window (-1: the whole track).
-    shape
-        Of one row.
-    names
-        Names of handcrafted features.
-    audio_digests
-        Of the audio behind each shard.
-    """
-
-    source: MelWindows | Matrix
-    track_id: Sequence[str]
-    row_track: Integers
-    row_window: Integers
-    shape: tuple[int, ...]
-    names: tuple[str, ...]
-    audio_digests: Mapping[str, str]
-
-    def close(self) -> None:
-        """Close the shards."""
-        if isinstance(self.source, MelWindows):
-            self.source.close()
 
 
 def train(
@@ -76,8 +42,7 @@ def train(
     features: Sequence[Path],
     splits: Path,
     out: Path,
-    cost: Path,
-) -> None:
+) -> dict[str, Any]:
     """Train a model on a fold, and predict the fold's validation and test tracks.
 
     Parameters
@@ -91,11 +56,14 @@ def train(
     features, splits
         What to read.
     out
-        Folder for the model, ``model.json``, ``predictions.parquet`` and the table that the
+        Folder for the model, ``model.json``, ``predictions.parquet`` and the tables that the
         registry names.
-    cost
-        JSON to write: fit_seconds, predict_seconds, n_tracks_predicted, peak_rss_mb,
-        n_parameters, predictions_sha256. Timings lie apart from what is reproducible.
+
+    Returns
+    -------
+    dict
+        What it cost: fit_seconds, predict_seconds, n_tracks_predicted; and predictions_sha256,
+        which says what was measured. Timings lie apart from what is reproducible.
 
     Raises
     ------
@@ -105,11 +73,13 @@ def train(
         There is no such fold, or features lack some of its tracks.
     """
     entry = registry.entry(model_name)
+    kind = registry.FEATURES[entry.features]
     fold_rows = _read_fold(splits, fold, params)
-    with closing(_read_features(entry.features, features, params)) as found:
+    open_rows = import_module(kind.reader).open_rows
+    with closing(open_rows(features, lineage.stamp(kind.name, params))) as found:
         _check_audio(found, splits)
         signature = _signature(model_name, fold_rows, found)
-        model = registry.create(getattr(params.models, model_name), signature)
+        model = create(params.at(entry.section), signature)
         parts = {
             role: _examples(found, fold_rows, role, signature)
             for role in ("train", "valid", "test")
@@ -129,30 +99,32 @@ def train(
             for role in ("valid", "test")
         ]
         predicted = time.perf_counter()
-    table = pd.concat(tables, ignore_index=True)
+    predictions = pd.concat(tables, ignore_index=True)
     out.mkdir(parents=True, exist_ok=True)
     model.save(out)
-    stamp = lineage.stamp("model", params, model=model_name)
-    write_card(Card(signature, stamp, dict(result.best), result.n_parameters), out)
-    _write_table(result, entry.table, out)
-    path = out / "predictions.parquet"
-    parquet.write_table(table, path, lineage.stamp("predictions", params, model=model_name))
-    artifacts.write_json(
-        {
-            "fit_seconds": round(fitted - started, 3),
-            "predict_seconds": round(predicted - fitted, 3),
-            "n_tracks_predicted": int(table["track_id"].nunique()),
-            "peak_rss_mb": round(_peak_rss_mb(), 1),
-            "n_parameters": result.n_parameters,
-            "predictions_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        },
-        cost,
+    metadata = Metadata(
+        signature,
+        lineage.of_model(model_name, params),
+        dict(result.best),
+        result.n_parameters,
+        sum((out / name).stat().st_size for name in entry.model_files),
     )
+    write_metadata(metadata, out)
+    for name in entry.tables:
+        write_csv(result.tables[name], out / name, _DIGITS)
+    path = out / "predictions.parquet"
+    write_table(predictions, path, lineage.of_predictions(model_name, params))
     log.info("fitted in %.1f s, predicted in %.1f s", fitted - started, predicted - fitted)
+    return {
+        "fit_seconds": round(fitted - started, 3),
+        "predict_seconds": round(predicted - fitted, 3),
+        "n_tracks_predicted": int(predictions["track_id"].nunique()),
+        "predictions_sha256": file_sha256(path),
+    }
 
 
 def _read_fold(splits: Path, fold: str, params: Params) -> pd.DataFrame:
-    table = parquet.read_table(splits, lineage.stamp("splits", params))
+    table = read_table(splits, lineage.stamp("splits", params))
     rows = table[table["fold"] == fold].sort_values("track_id", ignore_index=True)
     if rows.empty:
         known = ", ".join(sorted(table["fold"].unique()))
@@ -160,36 +132,9 @@ def _read_fold(splits: Path, fold: str, params: Params) -> pd.DataFrame:
     return rows
 
 
-def _read_features(kind: str, paths: Sequence[Path], params: Params) -> Features:
-    stamp = lineage.stamp(kind, params)
-    if kind == "mel":
-        windows = MelWindows(paths, stamp)
-        return Features(
-            source=windows,
-            track_id=windows.track_id,
-            row_track=windows.window_track,
-            row_window=windows.window_index,
-            shape=windows.shape[1:],
-            names=(),
-            audio_digests=windows.audio_digests,
-        )
-    table = read_handcrafted(paths, stamp)
-    names = tuple(name for name in table.columns if name not in ("track_id", "genre"))
-    count = len(table)
-    return Features(
-        source=Matrix(table[list(names)].to_numpy(dtype=np.float32)),
-        track_id=table["track_id"].tolist(),
-        row_track=np.arange(count),
-        row_window=np.full(count, -1),
-        shape=(len(names),),
-        names=names,
-        audio_digests=table.attrs["audio_digests"],
-    )
-
-
-def _check_audio(found: Features, splits: Path) -> None:
+def _check_audio(found: FeatureRows, splits: Path) -> None:
     """Raise unless features and splits were made from the same audio."""
-    known: Mapping[str, str] = parquet.read_stamp(splits).facts["audio"]
+    known: Mapping[str, str] = read_stamp(splits).facts["audio"]
     wrong = sorted(
         shard
         for shard in known.keys() | found.audio_digests.keys()
@@ -202,7 +147,7 @@ def _check_audio(found: Features, splits: Path) -> None:
         )
 
 
-def _signature(model: str, fold: pd.DataFrame, found: Features) -> Signature:
+def _signature(model: str, fold: pd.DataFrame, found: FeatureRows) -> Signature:
     genres = tuple(sorted(fold["genre"].unique()))
     if taken := sorted(set(genres) & set(_INDEX_COLUMNS)):
         raise TrainingError(
@@ -212,7 +157,7 @@ def _signature(model: str, fold: pd.DataFrame, found: Features) -> Signature:
     return Signature(model, genres, tuple(found.shape), found.names)
 
 
-def _examples(found: Features, fold: pd.DataFrame, role: str, signature: Signature) -> Examples:
+def _examples(found: FeatureRows, fold: pd.DataFrame, role: str, signature: Signature) -> Examples:
     """Return the rows of one role, track by track in the order of track_id."""
     rows = fold[fold["role"] == role]
     position = {track: i for i, track in enumerate(found.track_id)}
@@ -240,7 +185,7 @@ def _examples(found: Features, fold: pd.DataFrame, role: str, signature: Signatu
 
 def _predictions(
     model: Model[Any],
-    found: Features,
+    found: FeatureRows,
     part: Examples,
     role: str,
     signature: Signature,
@@ -262,15 +207,3 @@ def _predictions(
         name: probabilities[:, i] for i, name in enumerate(signature.genres)
     }
     return pd.DataFrame({**index, **columns})
-
-
-def _write_table(result: FitResult, name: str | None, out: Path) -> None:
-    if name is not None and result.table is not None:
-        with artifacts.atomic(out / name) as temporary:
-            result.table.to_csv(temporary, index=False, float_format=_DIGITS, lineterminator="\n")
-
-
-def _peak_rss_mb() -> float:
-    """Return the largest memory that this process has had [MB]."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -1,15 +1,12 @@
 rule demo:
     output:
-        directory("data/demo/{genre}"),
+        tracks=directory("data/demo/{genre}"),
+        cost=cost("demo", "{genre}"),
     log:
         "results/logs/demo/{genre}.log",
-    benchmark:
-        "results/benchmarks/demo/{genre}.tsv"
-    conda:
-        "../../environment.yml"
     params:
         demo=PARAMS.section("demo"),
-        code=code_digest("genreflow.corpus.demo"),
+        code=CODE["demo"],
     message:
         "Synthesise the demo genre {wildcards.genre}"
     script:
@@ -22,19 +19,16 @@ rule audio:
     output:
         samples="results/audio/{shard}.arrow",
         manifest="results/audio/{shard}.parquet",
+        cost=cost("audio", "{shard}"),
     log:
         "results/logs/audio/{shard}.log",
-    benchmark:
-        "results/benchmarks/audio/{shard}.tsv"
-    conda:
-        "../../environment.yml"
     resources:
         mem_mb=500,
     params:
         root=PARAMS.corpus.root,
         corpus=corpus_digest,
         audio=PARAMS.section("audio"),
-        code=code_digest("genreflow.audio", "genreflow.corpus.scan"),
+        code=CODE["audio"],
     message:
         "Decode {wildcards.shard}"
     script:
@@ -46,18 +40,15 @@ rule tracks:
         samples=expand("results/audio/{shard}.arrow", shard=SHARDS),
         manifests=expand("results/audio/{shard}.parquet", shard=SHARDS),
     output:
-        "results/tracks.parquet",
+        manifest="results/tracks.parquet",
+        cost=cost("tracks"),
     log:
         "results/logs/tracks.log",
-    benchmark:
-        "results/benchmarks/tracks.tsv"
-    conda:
-        "../../environment.yml"
     resources:
         mem_mb=2000,
     params:
         tracks=PARAMS.section("tracks"),
-        code=code_digest("genreflow.tracks"),
+        code=CODE["tracks"],
     message:
         "List all tracks and find recordings that occur more than once"
     script:

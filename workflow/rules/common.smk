@@ -1,26 +1,41 @@
-import hashlib
+import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+# The code that runs is the code beside this workflow, installed or not, here and in every job.
+SOURCE = str(Path(workflow.basedir, "src"))
+sys.path.insert(0, SOURCE)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+from genreflow import leftovers, stages
 from genreflow import params as parameters
-from genreflow.corpus.styles import STYLES
+from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
-from genreflow.corpus.scan import find_genres, list_shards
-from genreflow.models import registry
-from genreflow.provenance import code_digest
+from genreflow.corpus.scan import list_shards
+from genreflow.folds import fold_names
+from genreflow.registry import BASELINE, FEATURES, MODELS, features_of
+from genreflow.steps import STEPS, takes_part
+from genreflow.store.files import file_sha256
 
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
 PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
-IS_DEMO = PARAMS.corpus.root == parameters.DEMO_ROOT
-GENRES = tuple(STYLES) if IS_DEMO else find_genres(ROOT)
+GENRES = stages.genres(PARAMS)
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
-FOLDS = PARAMS.splits.folds
-MODELS = PARAMS.evaluation.models
+FOLDS = fold_names(PARAMS.splits)
+CODE = code_digests()
+
+# Folds and models that DVC had put aside, and that the parameters ask for again.
+leftovers.bring_back(Path("results"), leftovers.Wanted.by(PARAMS, GENRES))
 
 
 wildcard_constraints:
@@ -31,60 +46,44 @@ wildcard_constraints:
 
 def corpus_folder(wildcards):
     """The genre folder of a shard; the user's own never triggers by its date."""
-    genre = SHARDS[wildcards.shard].genre
-    return str(ROOT / genre) if IS_DEMO else ancient(str(ROOT / genre))
+    folder = str(ROOT / SHARDS[wildcards.shard].genre)
+    return folder if PARAMS.is_demo else ancient(folder)
 
 
 def corpus_digest(wildcards):
     """What triggers instead: the content of the audio files, whatever their dates say."""
-    if IS_DEMO:
+    if PARAMS.is_demo:
         return "synthesised"
     return shard_digest(ROOT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
 
 
-def file_digest(path):
+def listing_digest(path):
     """The content of a small listing, or its absence."""
-    return (
-        hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        if Path(path).is_file()
-        else None
-    )
+    return file_sha256(Path(path)) if Path(path).is_file() else None
 
 
-def training_code(model):
-    """What training a model runs: the shared part, the model's module and its features' reader."""
-    return code_digest("genreflow.training", registry.module_name(model))
+def cost(step, job=None):
+    """Where a job says how long it took."""
+    return f"results/{STEPS[step].cost(job)}"
 
 
-def trained(pattern):
-    """What the compared models wrote, one file per model and fold."""
-    return expand(
-        f"results/models/{{model}}/{{fold}}/{pattern}", model=MODELS, fold=FOLDS
-    )
+def features(kind):
+    """The features of all shards."""
+    return expand(f"results/{FEATURES[kind].artifact('{shard}')}", shard=SHARDS)
 
 
-def training_tables(wildcards):
-    """Learning curves and grids, of the compared models that write them."""
+def trained(name):
+    """A file that training wrote, of all compared models that have it, in all folds."""
+    having = [m for m in PARAMS.evaluation.models if name in MODELS[m].files]
+    return expand(f"results/models/{{model}}/{{fold}}/{name}", model=having, fold=FOLDS)
+
+
+def all_costs():
+    """What all jobs of this run cost, but those that draw the report."""
+    jobs = {"genre": GENRES, "shard": SHARDS, "fold": FOLDS, None: [None]}
     return [
-        f"results/models/{model}/{fold}/{registry.entry(model).table}"
-        for model in MODELS
-        if registry.entry(model).table
-        for fold in FOLDS
+        cost(step.name, job)
+        for step in STEPS.values()
+        if takes_part(step.name, PARAMS) and step.name != "report"
+        for job in jobs[step.per]
     ]
-
-
-def leftovers():
-    """Artifacts of shards and folds that the parameters or the corpus no longer have.
-
-    They would be dead weight, and part of what DVC records although nothing makes them.
-    """
-    for folder in ("audio", "features/handcrafted", "features/mel"):
-        yield from (
-            f for f in Path("results", folder).glob("*.*") if f.stem not in SHARDS
-        )
-    yield from (f for f in Path("results/models").glob("*/*/") if f.name not in FOLDS)
-
-
-onstart:
-    for path in leftovers():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()

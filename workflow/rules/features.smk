@@ -1,42 +1,25 @@
-rule handcrafted:
-    input:
-        "results/audio/{shard}.arrow",
-    output:
-        "results/features/handcrafted/{shard}.parquet",
-    log:
-        "results/logs/handcrafted/{shard}.log",
-    benchmark:
-        "results/benchmarks/handcrafted/{shard}.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=1000,
-    params:
-        handcrafted=PARAMS.section("features.handcrafted"),
-        code=code_digest("genreflow.features.handcrafted"),
-    message:
-        "Extract handcrafted features of {wildcards.shard}"
-    script:
-        "../scripts/handcrafted.py"
+# One rule per kind of features, called like it: `handcrafted`, `mel`. A job extracts one shard.
 
 
-rule mel:
-    input:
-        "results/audio/{shard}.arrow",
-    output:
-        "results/features/mel/{shard}.npz",
-    log:
-        "results/logs/mel/{shard}.log",
-    benchmark:
-        "results/benchmarks/mel/{shard}.tsv"
-    conda:
-        "../../environment.yml"
-    resources:
-        mem_mb=1000,
-    params:
-        mel=PARAMS.section("features.mel"),
-        code=code_digest("genreflow.features.mel"),
-    message:
-        "Compute mel windows of {wildcards.shard}"
-    script:
-        "../scripts/mel.py"
+for kind in FEATURES.values():
+
+    rule:
+        name:
+            kind.name
+        input:
+            samples="results/audio/{shard}.arrow",
+        output:
+            features=f"results/{kind.artifact('{shard}')}",
+            cost=cost(kind.name, "{shard}"),
+        log:
+            f"results/logs/{kind.name}/{{shard}}.log",
+        resources:
+            mem_mb=kind.memory_mb,
+        params:
+            kind=kind.name,
+            settings=PARAMS.section(kind.section),
+            code=CODE[kind.name],
+        message:
+            f"Extract {kind.title} of {{wildcards.shard}}"
+        script:
+            "../scripts/features.py"

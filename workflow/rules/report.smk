@@ -1,64 +1,80 @@
 rule evaluate:
     input:
         predictions=trained("predictions.parquet"),
-        training=training_tables,
+        metadata=trained("model.json"),
+        histories=trained("history.csv"),
+        grids=trained("cv.csv"),
+        importances=trained("importance.csv"),
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",
     output:
         tables=directory("results/evaluation"),
         metrics="results/report/metrics.json",
         plots=directory("results/report/plots"),
+        cost=cost("evaluate"),
     log:
         "results/logs/evaluate.log",
-    benchmark:
-        "results/benchmarks/evaluate.tsv"
-    conda:
-        "../../environment.yml"
     params:
         evaluation=PARAMS.section("evaluation"),
-        code=code_digest("genreflow.evaluation.run"),
+        code=CODE["evaluate"],
     message:
-        "Evaluate {MODELS}"
+        f"Evaluate {', '.join(PARAMS.evaluation.models)}"
     script:
         "../scripts/evaluate.py"
 
 
-rule leakage:
+rule naive:
     input:
-        mel=expand("results/features/mel/{shard}.npz", shard=SHARDS),
+        features=features(features_of(BASELINE).name),
         splits="results/splits.parquet",
     output:
-        "results/leakage.json",
+        claim="results/naive.json",
+        cost=cost("naive"),
     log:
-        "results/logs/leakage.log",
-    benchmark:
-        "results/benchmarks/leakage.tsv"
-    conda:
-        "../../environment.yml"
-    threads: PARAMS.models.xgb_mel.threads
+        "results/logs/naive.log",
+    threads: PARAMS.at(MODELS[BASELINE].section).threads
     resources:
-        mem_mb=3000,
+        mem_mb=MODELS[BASELINE].memory_mb,
     params:
-        model=PARAMS.section("models.xgb_mel"),
-        code=code_digest("genreflow.evaluation.naive", registry.module_name("xgb_mel")),
+        model=PARAMS.section(MODELS[BASELINE].section),
+        code=CODE["naive"],
     message:
         "Train the baseline once on windows divided at random, to show what leakage claims"
     script:
-        "../scripts/leakage.py"
+        "../scripts/naive.py"
+
+
+rule explore:
+    input:
+        handcrafted=features("handcrafted"),
+        audio=expand("results/audio/{shard}.arrow", shard=SHARDS),
+        tracks="results/tracks.parquet",
+    output:
+        tables=directory("results/exploration"),
+        cost=cost("explore"),
+    log:
+        "results/logs/explore.log",
+    resources:
+        mem_mb=1000,
+    params:
+        exploration=PARAMS.section("exploration"),
+        mel=PARAMS.section("features.mel"),
+        code=CODE["explore"],
+    message:
+        "Map the features, draw examples"
+    script:
+        "../scripts/explore.py"
 
 
 rule report:
     input:
-        tables="results/evaluation",
+        evaluation="results/evaluation",
         metrics="results/report/metrics.json",
-        leakage="results/leakage.json",
-        predictions=trained("predictions.parquet"),
-        training=training_tables,
-        handcrafted=expand("results/features/handcrafted/{shard}.parquet", shard=SHARDS),
-        mel=expand("results/features/mel/{shard}.npz", shard=SHARDS),
-        audio=expand("results/audio/{shard}.arrow", shard=SHARDS),
+        naive="results/naive.json",
+        exploration="results/exploration",
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",
+        costs=all_costs(),
     output:
         page=report(
             "results/report/index.html",
@@ -80,15 +96,12 @@ rule report:
             category="Model cards",
             labels={"what": "{model}"},
         ),
+        cost=cost("report"),
     log:
         "results/logs/report.log",
-    benchmark:
-        "results/benchmarks/report.tsv"
-    conda:
-        "../../environment.yml"
     params:
         report=PARAMS.section("report"),
-        code=code_digest("genreflow.report.build"),
+        code=CODE["report"],
     message:
         "Write the report"
     script:

@@ -4,18 +4,15 @@ rule splits:
         groups=ancient(PARAMS.corpus.groups),
         roles=ancient(PARAMS.splits.file),
     output:
-        "results/splits.parquet",
+        splits="results/splits.parquet",
+        cost=cost("splits"),
     log:
         "results/logs/splits.log",
-    benchmark:
-        "results/benchmarks/splits.tsv"
-    conda:
-        "../../environment.yml"
     params:
-        groups=file_digest(PARAMS.corpus.groups),
-        roles=file_digest(PARAMS.splits.file),
+        groups=listing_digest(PARAMS.corpus.groups),
+        roles=listing_digest(PARAMS.splits.file),
         splits=PARAMS.section("splits"),
-        code=code_digest("genreflow.splits"),
+        code=CODE["splits"],
     message:
         "Divide the tracks into folds"
     script:

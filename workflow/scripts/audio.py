@@ -4,11 +4,12 @@ from pathlib import Path
 
 from genreflow.jobs import job
 
-with job(snakemake) as params:
-    from genreflow.audio import write_audio
+with job(snakemake) as running:
+    from genreflow.audio.write import write_audio
     from genreflow.corpus.scan import find_genres, list_shards, scan_shard
     from genreflow.lineage import stamp
 
+    params = running.params
     root = Path(params.corpus.root)
     shards = list_shards(find_genres(root), params.corpus.shards_per_genre)
     scan = scan_shard(root, shards[snakemake.wildcards.shard])

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from genreflow.jobs import job
 
-with job(snakemake) as params:
-    from genreflow.corpus.demo import synthesise_genre
+with job(snakemake) as running:
+    from genreflow.corpus.demo.synthesise import synthesise_genre
 
-    synthesise_genre(snakemake.wildcards.genre, params.demo, Path(snakemake.output[0]))
+    synthesise_genre(
+        snakemake.wildcards.genre, running.params.demo, Path(snakemake.output.tracks)
+    )

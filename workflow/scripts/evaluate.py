@@ -5,23 +5,25 @@ from pathlib import Path
 from genreflow.jobs import job
 
 
-def by_model(paths):
-    """Group results/models/<model>/<fold>/<file> by model."""
+def by_name_and_model(paths):
+    """Group results/models/<model>/<fold>/<file> by the name of the file, then by model."""
     grouped = {}
     for path in map(Path, paths):
-        grouped.setdefault(path.parts[-3], []).append(path)
+        grouped.setdefault(path.name, {}).setdefault(path.parts[-3], []).append(path)
     return grouped
 
 
-with job(snakemake) as params:
+with job(snakemake) as running:
     from genreflow.evaluation.run import evaluate
 
+    files = snakemake.input
     evaluate(
-        params,
-        by_model(snakemake.input.predictions),
-        Path(snakemake.input.splits),
-        Path(snakemake.input.tracks),
-        {m: p for m, p in by_model(snakemake.input.training).items() if p[0].name == "history.csv"},
+        running.params,
+        by_name_and_model(
+            [*files.predictions, *files.metadata, *files.histories, *files.grids, *files.importances]
+        ),
+        Path(files.splits),
+        Path(files.tracks),
         Path(snakemake.output.tables),
         Path(snakemake.output.metrics).parent,
     )

@@ -4,7 +4,19 @@ from pathlib import Path
 
 from genreflow.jobs import job
 
-with job(snakemake) as params:
+with job(snakemake) as running:
     from genreflow.report.build import build_report
+    from genreflow.report.results import Inputs
 
-    build_report(params, Path("results"), Path(snakemake.output.page).parent)
+    build_report(
+        running.params,
+        Inputs(
+            evaluation=Path(snakemake.input.evaluation),
+            exploration=Path(snakemake.input.exploration),
+            naive=Path(snakemake.input.naive),
+            tracks=Path(snakemake.input.tracks),
+            splits=Path(snakemake.input.splits),
+            costs=[Path(path) for path in snakemake.input.costs],
+        ),
+        Path(snakemake.output.page).parent,
+    )

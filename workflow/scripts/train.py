@@ -4,15 +4,16 @@ from pathlib import Path
 
 from genreflow.jobs import job
 
-with job(snakemake) as params:
+with job(snakemake) as running:
     from genreflow.training import train
 
-    train(
-        snakemake.params.name,
-        snakemake.wildcards.fold,
-        params,
-        features=[Path(path) for path in snakemake.input.features],
-        splits=Path(snakemake.input.splits),
-        out=Path(snakemake.output.predictions).parent,
-        cost=Path(snakemake.params.cost),
+    running.cost.update(
+        train(
+            snakemake.params.name,
+            snakemake.wildcards.fold,
+            running.params,
+            features=[Path(path) for path in snakemake.input.features],
+            splits=Path(snakemake.input.splits),
+            out=Path(snakemake.output.predictions_parquet).parent,
+        )
     )

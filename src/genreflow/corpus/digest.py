@@ -108,7 +108,7 @@ def _read(path: Path) -> dict[str, _Entry]:
 
 def _write(entries: Mapping[str, _Entry], path: Path) -> None:
     """Replace a cache file in one step; the hashes are right even where they can't be kept."""
-    # Not artifacts.atomic: digests are computed at every start, which Arrow and pandas would slow.
+    # Not files.atomic: digests are computed at every start, which Arrow and pandas would slow.
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent)

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.error import URLError
 
+from genreflow.errors import GenreflowError
+
 _GENRES = Path("gtzan_genre", "genres")
 """Where mirdata keeps the genre folders, below its home."""
 
@@ -32,7 +34,7 @@ _TIMEOUT = 30.0
 _LISTED = 5
 
 
-class GtzanError(RuntimeError):
+class GtzanError(GenreflowError):
     """GTZAN can't be fetched; the message says why and what to do. Nothing was left behind."""
 
 

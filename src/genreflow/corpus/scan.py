@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genreflow.errors import GenreflowError
+
 
 def _extensions(words: str) -> frozenset[str]:
     return frozenset(f".{word}" for word in words.split())
@@ -33,7 +35,7 @@ AUDIO_EXTENSIONS = LIBSNDFILE_EXTENSIONS | FFMPEG_EXTENSIONS
 """A file with another extension (in any case) is no audio and is ignored."""
 
 
-class CorpusError(ValueError):
+class CorpusError(GenreflowError):
     """The corpus folder can't be used; the message says what was expected and what to do."""
 
 

@@ -16,7 +16,8 @@ from genreflow.evaluation.intervals import Interval, accuracy_interval, f1_inter
 from genreflow.evaluation.metrics import scores
 from genreflow.evaluation.predictions import Codes, Predictions
 from genreflow.evaluation.significance import holm, mcnemar_p
-from genreflow.params import BASELINE, Evaluation
+from genreflow.params import Evaluation
+from genreflow.registry import BASELINE
 
 Levels = dict[str, Predictions]
 """The test decisions of a model: ``track`` (soft vote), and ``window`` where it has windows."""

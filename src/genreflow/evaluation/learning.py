@@ -37,12 +37,11 @@ def read_histories(histories: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
 
 
 def mean_validation_accuracy(curves: pd.DataFrame) -> pd.DataFrame:
-    """Average validation accuracy over folds: epoch, then one column per model.
+    """Average validation accuracy over folds: model, epoch, val_accuracy.
 
     Epochs that not every fold reached are left out: their mean would jump where a fold stops.
     """
     folds = curves.groupby("model")["fold"].nunique()
     means = curves.groupby(["model", "epoch"])["val_accuracy"].agg(["mean", "size"]).reset_index()
     complete = means[means["size"] == means["model"].map(folds)]
-    wide = complete.pivot_table(index="epoch", columns="model", values="mean")
-    return wide.rename_axis(columns=None).reset_index()
+    return complete.rename(columns={"mean": "val_accuracy"})[["model", "epoch", "val_accuracy"]]

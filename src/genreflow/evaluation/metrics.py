@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from genreflow.evaluation.predictions import Codes
+from genreflow.folds import fold_order
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def confusion(actual: Codes, predicted: Codes, n_genres: int) -> npt.NDArray[np.
 def per_fold(folds: pd.Series[str], actual: Codes, predicted: Codes) -> pd.DataFrame:
     """Return fold, n, accuracy and f1_macro, one row per fold."""
     rows = []
-    for fold in sorted(folds.unique(), key=natural_order):
+    for fold in sorted(folds.unique(), key=fold_order):
         here = (folds == fold).to_numpy()
         of_fold = scores(actual[here], predicted[here])
         rows.append(
@@ -73,8 +74,3 @@ def per_fold(folds: pd.Series[str], actual: Codes, predicted: Codes) -> pd.DataF
             }
         )
     return pd.DataFrame(rows)
-
-
-def natural_order(name: str) -> tuple[int, str]:
-    """Order "2" before "10" and names without a number by their text."""
-    return (int(name), name) if name.isdecimal() else (0, name)

@@ -13,12 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from genreflow import artifacts, lineage, parquet
+from genreflow import lineage, registry
 from genreflow.evaluation.metrics import scores
-from genreflow.features.mel_windows import MelWindows
-from genreflow.models import registry
-from genreflow.models.base import Examples, Integers, Signature
-from genreflow.params import BASELINE, Params
+from genreflow.features.mel.read import MelWindows
+from genreflow.features.rows import Integers
+from genreflow.folds import fold_names
+from genreflow.models.base import Examples, Signature
+from genreflow.models.loading import create
+from genreflow.params import Params
+from genreflow.registry import BASELINE
+from genreflow.store.files import write_json
+from genreflow.store.tables import read_table
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +50,27 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
 
     Raises
     ------
-    genreflow.artifacts.StaleArtifactError
+    genreflow.store.stamp.StaleArtifactError
         An input was made by other parameters.
     """
-    table = parquet.read_table(splits, lineage.stamp("splits", params))
-    fold = table[table["fold"] == params.splits.folds[0]].set_index("track_id")
-    with MelWindows(features, lineage.stamp("mel", params)) as windows:
+    table = read_table(splits, lineage.stamp("splits", params))
+    fold = table[table["fold"] == fold_names(params.splits)[0]].set_index("track_id")
+    entry = registry.entry(BASELINE)
+    with MelWindows(features, lineage.stamp(entry.features, params)) as windows:
         genres = tuple(sorted(fold["genre"].unique()))
         label = np.array([genres.index(genre) for genre in windows.genre])[windows.window_track]
         honest = np.array([fold["role"].get(track, "") for track in windows.track_id])
         role = _shuffled(honest[windows.window_track], params.splits.seed)
         parts = {name: _examples(windows, np.flatnonzero(role == name), label) for name in ROLES}
         signature = Signature(BASELINE, genres, windows.shape[1:])
-        model = registry.create(getattr(params.models, BASELINE), signature)
+        model = create(params.at(entry.section), signature)
         log.info("naive protocol: %d training windows", len(parts["train"]))
         model.fit(parts["train"], parts["valid"])
         test = parts["test"]
         predicted = np.concatenate([model.predict_proba(x) for x in test.batches()]).argmax(axis=1)
     claimed = scores(test.label, predicted)
     tested = np.unique(test.track)
-    artifacts.write_json(
+    write_json(
         {
             "model": BASELINE,
             "n": len(test),

@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from genreflow import artifacts, lineage, parquet
+from genreflow import lineage
+from genreflow.errors import GenreflowError
 from genreflow.params import Params
+from genreflow.store.stamp import Stamp
+from genreflow.store.tables import read_table
 
 WHOLE_TRACK = -1
 """The window number in predictions of models that see a track as a whole."""
@@ -23,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 _KEYS = ["fold", "track_id", "window", "genre", "role"]
 
 
-class PredictionsError(ValueError):
+class PredictionsError(GenreflowError):
     """A predictions file holds something that can't be evaluated; the message names it."""
 
 
@@ -93,10 +96,10 @@ def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predi
     PredictionsError
         Folds that know different genres, probabilities that don't sum to one, or an unknown
         true genre.
-    genreflow.artifacts.StaleArtifactError
+    genreflow.store.stamp.StaleArtifactError
         A file was made by other parameters.
     """
-    stamp = lineage.stamp("predictions", params, model=model)
+    stamp = lineage.of_predictions(model, params)
     parts = [_read_fold(path, stamp) for path in sorted(paths)]
     genres = parts[0].genres
     for path, part in zip(sorted(paths), parts, strict=True):
@@ -109,8 +112,8 @@ def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predi
     return Predictions(keys, np.concatenate([part.probabilities for part in parts]), genres)
 
 
-def _read_fold(path: Path, stamp: artifacts.Stamp) -> Predictions:
-    table = parquet.read_table(path, stamp)
+def _read_fold(path: Path, stamp: Stamp) -> Predictions:
+    table = read_table(path, stamp)
     table["fold"] = path.parent.name
     genres = tuple(column for column in table.columns if column not in _KEYS)
     table = table.sort_values(["track_id", "window"], kind="stable", ignore_index=True)

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from genreflow import artifacts, lineage, parquet
+from genreflow import lineage
 from genreflow.evaluation import agreement as agree
 from genreflow.evaluation.calibration import reliability
 from genreflow.evaluation.compare import Levels, Metrics, compare
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
 from genreflow.evaluation.ensemble import build_ensemble
-from genreflow.evaluation.leakage import audit_duplicates
 from genreflow.evaluation.learning import mean_validation_accuracy, read_histories
 from genreflow.evaluation.lengths import accuracy_by_length
 from genreflow.evaluation.metrics import confusion, per_fold, per_genre
 from genreflow.evaluation.predictions import Codes, Predictions, PredictionsError, read_predictions
+from genreflow.evaluation.trained import Files, grids, importances, model_facts
 from genreflow.evaluation.vote import hard_vote, soft_vote
 from genreflow.params import Params
-
-
-def stamp(params: Params) -> artifacts.Stamp:
-    """Return the stamp of the pooled decisions."""
-    return artifacts.Stamp("evaluation", {"evaluation": params.section("evaluation")})
+from genreflow.registry import ENSEMBLE
+from genreflow.store.files import write_csv, write_json
+from genreflow.store.tables import read_table, write_table
+from genreflow.tracks.audit import audit_duplicates
 
 
 def evaluate(
     params: Params,
-    predictions: Mapping[str, Sequence[Path]],
+    trained: Mapping[str, Files],
     splits: Path,
     tracks: Path,
-    histories: Mapping[str, Sequence[Path]],
     out: Path,
     report: Path,
 ) -> None:
@@ -43,8 +40,10 @@ def evaluate(
     ----------
     params
         All parameters; only ``evaluation`` shapes the numbers, the others identify the inputs.
-    predictions, histories
-        Files per model, one per fold; a fold is named by the folder of its file.
+    trained
+        What training wrote, by the name of the file and then by model: ``predictions.parquet`` and
+        ``model.json`` of every model, ``history.csv``, ``cv.csv`` and ``importance.csv`` of those
+        that have them.
     splits, tracks
         The splits and the manifest of all tracks.
     out
@@ -57,11 +56,11 @@ def evaluate(
     PredictionsError
         There are no predictions, or models know different genres.
     """
-    split_table = parquet.read_table(splits, lineage.stamp("splits", params))
-    manifest = parquet.read_table(tracks, lineage.stamp("tracks", params))
+    split_table = read_table(splits, lineage.stamp("splits", params))
+    manifest = read_table(tracks, lineage.stamp("tracks", params))
     loaded = {
         model: read_predictions(params, model, paths)
-        for model, paths in predictions.items()
+        for model, paths in trained["predictions.parquet"].items()
         if paths
     }
     _check_genres(loaded)
@@ -82,10 +81,14 @@ def evaluate(
         levels[ENSEMBLE] = {"track": ensemble.decisions}
     metrics = compare(levels, hard, split_table, params.evaluation)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
-    curves = read_histories(histories)
-    parquet.write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp(params))
-    artifacts.write_json(metrics, out / "metrics.json")
-    artifacts.write_json(audit_duplicates(manifest, split_table), out / "leakage.json")
+    curves = read_histories(trained.get("history.csv", {}))
+    stamp = lineage.stamp("evaluate", params, kind="evaluation")
+    write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp)
+    write_json(metrics, out / "metrics.json")
+    write_json(audit_duplicates(manifest, split_table), out / "duplicates.json")
+    write_json(
+        model_facts(trained["model.json"], trained["predictions.parquet"]), out / "models.json"
+    )
     tables = {
         "per_genre": _by_level(levels, _per_genre),
         "per_fold": _by_level(levels, _per_fold),
@@ -103,16 +106,12 @@ def evaluate(
         if ensemble is not None
         else pd.DataFrame(columns=["fold", "model", "weight"]),
         "learning_curves": curves,
+        "grids": grids(trained.get("cv.csv", {})),
+        "importances": importances(trained.get("importance.csv", {})),
     }
     for name, table in tables.items():
         write_csv(table, out / f"{name}.csv")
     _write_report(metrics, tracks_of, curves, report)
-
-
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table with ten significant digits, atomically."""
-    with artifacts.atomic(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.10g", lineterminator="\n")
 
 
 def _check_genres(loaded: Mapping[str, Predictions]) -> None:
@@ -185,12 +184,12 @@ def _write_report(
     report: Path,
 ) -> None:
     """Write what ``dvc metrics`` and ``dvc plots`` show."""
-    artifacts.write_json(metrics, report / "metrics.json")
+    write_json(metrics, report / "metrics.json")
     plots = report / "plots"
     for model, part in decisions.items():
         names = np.asarray(part.genres, dtype=object)
         table = pd.DataFrame({"actual": part.keys["genre"], "predicted": names[part.predicted]})
-        write_csv(table, plots / f"confusion_{model}.csv")
+        write_csv(table, plots / "confusion" / f"{model}.csv")
     write_csv(
         pd.DataFrame(
             [
@@ -204,5 +203,6 @@ def _write_report(
         ).sort_values(["accuracy", "model"], ascending=[False, True]),
         plots / "leaderboard.csv",
     )
-    write_csv(mean_validation_accuracy(curves), plots / "validation_accuracy.csv")
+    for name, curve in mean_validation_accuracy(curves).groupby("model"):
+        write_csv(curve[["epoch", "val_accuracy"]], plots / "learning" / f"{name}.csv")
     write_csv(curves.drop(columns="best"), plots / "learning_curves.csv")

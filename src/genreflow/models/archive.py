@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genreflow.artifacts import atomic
 from genreflow.models.base import ModelFileError
+from genreflow.store.archive import read_members, write_members
+from genreflow.store.files import atomic
 
 if TYPE_CHECKING:
     import xgboost as xgb
 
-_NO_DATE = (1980, 1, 1, 0, 0, 0)
 _REMEDY = "delete the folder and rerun `snakemake`, which trains the model anew"
 
 
@@ -31,13 +31,13 @@ def save_skops(value: Any, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder, "raw.skops")
         skops.io.dump(value, raw)
-        members = _members(raw)
+        members = read_members(raw)
     numbers: dict[int, int] = {}
     schema = json.loads(members.pop("schema.json"))
     _number(schema, "__id__", numbers)
     _rename_files(schema, numbers)
     renamed = {_rename(name, numbers): content for name, content in members.items()}
-    _write(renamed | {"schema.json": json.dumps(schema).encode()}, path)
+    write_members(renamed | {"schema.json": json.dumps(schema).encode()}, path)
 
 
 def load_skops(path: Path, allowed: frozenset[str] = frozenset()) -> Any:
@@ -73,13 +73,13 @@ def save_keras(model: Any, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         raw = Path(folder, "raw.keras")
         model.save(raw)
-        members = _members(raw)
+        members = read_members(raw)
         metadata = json.loads(members["metadata.json"])
         del metadata["date_saved"]
         config = json.loads(members["config.json"])
         _number(config, "shared_object_id", {})
         plain = {"metadata.json": metadata, "config.json": config}
-        _write(members | {n: json.dumps(value).encode() for n, value in plain.items()}, path)
+        write_members(members | {n: json.dumps(value).encode() for n, value in plain.items()}, path)
 
 
 def load_keras(path: Path) -> Any:
@@ -124,17 +124,6 @@ def load_trees(path: Path) -> xgb.Booster:
 def count_nodes(trees: xgb.Booster) -> int:
     """Return how many thresholds and leaf values the trees hold."""
     return sum(tree.count(":") for tree in trees.get_dump())
-
-
-def _members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _write(members: dict[str, bytes], path: Path) -> None:
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(name, _NO_DATE), members[name])
 
 
 def _number(node: Any, key: str, numbers: dict[int, int]) -> None:

@@ -10,22 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from genreflow import params as parameters
-
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
+from genreflow.errors import GenreflowError
+from genreflow.features.rows import Floats, Integers, Source
+from genreflow.registry.entry import ModelSection
 
 READ_ROWS = 256
 """Rows read at a time where the model sets no batch size; 17 MB of mel windows."""
 
 
-class ModelFileError(ValueError):
+class ModelFileError(GenreflowError):
     """A saved model can't be loaded; the message names the file and the remedy."""
 
 
@@ -49,24 +47,6 @@ class Signature:
     genres: tuple[str, ...]
     shape: tuple[int, ...]
     feature_names: tuple[str, ...] = ()
-
-
-class Source(Protocol):
-    """Anything that reads numbered rows, for instance ``MelWindows``."""
-
-    def read(self, indices: npt.ArrayLike) -> Floats:
-        """Return the rows `indices`, (len(indices), ...)."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A source that lies in memory."""
-
-    values: Floats
-
-    def read(self, indices: npt.ArrayLike) -> Floats:
-        """Return the rows `indices`, (len(indices), ...)."""
-        return self.values[np.asarray(indices, dtype=np.int64)]
 
 
 @dataclass(frozen=True)
@@ -148,8 +128,9 @@ class FitResult:
     ----------
     n_parameters
         Numbers that training chose.
-    table
-        The history (one row per epoch) or the grid (one row per candidate); None if neither.
+    tables
+        By file name: the history (one row per epoch), the grid (one row per candidate), the
+        importance of the features (one row each).
     best
         What was chosen: parameters of the grid, or the best epoch.
     valid_probabilities
@@ -158,12 +139,12 @@ class FitResult:
     """
 
     n_parameters: int
-    table: pd.DataFrame | None = None
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     best: Mapping[str, Any] = field(default_factory=dict)
     valid_probabilities: Floats | None = None
 
 
-P = TypeVar("P", bound=parameters.Model)
+P = TypeVar("P", bound=ModelSection)
 
 
 class Model(ABC, Generic[P]):

@@ -6,11 +6,11 @@ from typing import Any
 
 import keras
 
-from genreflow import params as parameters
 from genreflow.models.neural.network import KerasModel, normalise_batch
+from genreflow.registry.cnn import CnnSection
 
 
-class Cnn(KerasModel[parameters.Cnn]):
+class Cnn(KerasModel[CnnSection]):
     """Convolution, batch normalisation, ReLU, pooling, five times; then a mean over the map."""
 
     def body(self, inputs: Any) -> Any:

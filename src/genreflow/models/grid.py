@@ -22,9 +22,10 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from genreflow import params as parameters
+from genreflow.features.rows import Floats, Integers
 from genreflow.models import runtime
-from genreflow.models.base import Examples, Floats, Integers
+from genreflow.models.base import Examples
+from genreflow.registry.grid import GridSection
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def pooled(train: Examples, valid: Examples) -> tuple[Floats, Integers, Integers
     return values, label, np.concatenate([part.group for part in parts])
 
 
-def inner_folds(label: Integers, group: Integers, params: parameters.GridModel) -> Folds:
+def inner_folds(label: Integers, group: Integers, params: GridSection) -> Folds:
     """Divide into stratified folds that no group crosses.
 
     There are fewer folds than asked for where a genre has fewer tracks than that.
@@ -77,7 +78,7 @@ def search(
     classifier: Any,
     grid: Mapping[str, Sequence[Any]],
     data: tuple[Floats, Integers, Integers],
-    params: parameters.GridModel,
+    params: GridSection,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Try every combination of selection and hyperparameters.
 
@@ -134,7 +135,7 @@ def out_of_fold(
     fit_predict: Callable[[Floats, Integers, Integers, Floats], Floats],
     data: tuple[Floats, Integers, Integers],
     n_genres: int,
-    params: parameters.GridModel,
+    params: GridSection,
 ) -> Floats:
     """Return probabilities, (n, n_genres), each from a model that hasn't seen the row's group.
 

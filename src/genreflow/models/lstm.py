@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 
-from genreflow import params as parameters
 from genreflow.models.neural.network import KerasModel
+from genreflow.registry.lstm import LstmSection
 
 
-class Lstm(KerasModel[parameters.Lstm]):
+class Lstm(KerasModel[LstmSection]):
     """Stacked LSTMs; a step sees all bands of one frame, or of a few averaged frames."""
 
     def body(self, inputs: Any) -> Any:

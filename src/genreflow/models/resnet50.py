@@ -12,18 +12,19 @@ from typing import Any
 
 import keras
 
-from genreflow import params as parameters
+from genreflow.errors import GenreflowError
 from genreflow.models.neural.network import BATCH_NORM_MOMENTUM, KerasModel
+from genreflow.registry.resnet50 import Resnet50Section
 
 _IMAGENET_SPREAD = 58.0
 """Standard deviation of ImageNet's pixels, which pre-trained weights expect."""
 
 
-class WeightsError(ValueError):
+class WeightsError(GenreflowError):
     """Pre-trained weights can't be had."""
 
 
-class Resnet50(KerasModel[parameters.Resnet50]):
+class Resnet50(KerasModel[Resnet50Section]):
     """Fifty layers, from scratch or pre-trained on photographs."""
 
     def body(self, inputs: Any) -> Any:

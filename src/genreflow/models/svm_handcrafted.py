@@ -10,9 +10,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
-from genreflow import params as parameters
+from genreflow.features.rows import Floats, Integers
 from genreflow.models import archive, grid, runtime
-from genreflow.models.base import Examples, FitResult, Floats, Integers, Model
+from genreflow.models.base import Examples, FitResult, Model
+from genreflow.registry.svm_handcrafted import SvmHandcraftedSection
 
 _FILE = "model.skops"
 _TRUSTED = grid.TRUSTED | {
@@ -21,7 +22,7 @@ _TRUSTED = grid.TRUSTED | {
 }
 
 
-class SvmHandcrafted(Model[parameters.SvmHandcrafted]):
+class SvmHandcrafted(Model[SvmHandcraftedSection]):
     """A kernel machine whose margins are turned into probabilities on inner folds."""
 
     classifier: CalibratedClassifierCV
@@ -48,7 +49,7 @@ class SvmHandcrafted(Model[parameters.SvmHandcrafted]):
             )
         machine = self.classifier.calibrated_classifiers_[0].estimator[-1]
         size = machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size
-        return FitResult(int(size), table, best, held_out[len(train) :])
+        return FitResult(int(size), {"cv.csv": table}, best, held_out[len(train) :])
 
     def _calibrated(
         self, values: Floats, label: Integers, group: Integers

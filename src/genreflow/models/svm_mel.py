@@ -17,18 +17,21 @@ C. Guo et al., "On calibration of modern neural networks", ICML 2017 (temperatur
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 
-from genreflow import params as parameters
+from genreflow.features.rows import Floats, Integers
 from genreflow.models import archive, runtime
-from genreflow.models.base import Examples, FitResult, Floats, Model, ModelFileError
-from genreflow.models.scaling import Scaler, temperature_of
+from genreflow.models.base import Examples, FitResult, Model, ModelFileError
+from genreflow.models.moments import moments
+from genreflow.registry.svm_mel import SvmMelSection
 
 PCA_WINDOWS = 4096
 """Windows that the components are found on; 270 MB, whatever the size of the corpus."""
@@ -36,7 +39,28 @@ PCA_WINDOWS = 4096
 _FILE = "model.skops"
 
 
-class SvmMel(Model[parameters.SvmMel]):
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and standard deviation of every mel bin, both (values of a window,)."""
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, examples: Examples) -> Scaler:
+        """Measure `examples`, which are read in batches."""
+        mean, variance = moments(examples, collapse=lambda values: values.reshape(len(values), -1))
+        # A bin that never changes tells nothing; one that hardly does must not be blown up.
+        deviation = np.maximum(np.sqrt(np.maximum(variance, 0)), 1.0)
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
+
+    def apply(self, values: Floats) -> Floats:
+        """Standardise windows (n, time, frequency, 1) and flatten them: (n, values)."""
+        scaled: Floats = (values.reshape(len(values), -1) - self.mean) / self.deviation
+        return scaled
+
+
+class SvmMel(Model[SvmMelSection]):
     """One vector of weights per genre."""
 
     coefficients: Floats
@@ -108,3 +132,13 @@ def _per_genre(machine: LinearSVC, n_genres: int) -> tuple[Floats, Floats]:
         coefficients = np.concatenate([-coefficients, coefficients], axis=1)
         intercept = np.concatenate([-intercept, intercept])
     return coefficients, intercept
+
+
+def temperature_of(margins: Floats, label: Integers, weight: Floats) -> float:
+    """Return what to divide margins by for the least cross-entropy."""
+
+    def loss(log_temperature: float) -> float:
+        log_probability = log_softmax(margins / np.exp(log_temperature), axis=1)
+        return -float(np.average(log_probability[np.arange(len(label)), label], weights=weight))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x))

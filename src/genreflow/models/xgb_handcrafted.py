@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import xgboost as xgb
 from sklearn.pipeline import Pipeline
 
-from genreflow import params as parameters
+from genreflow.features.rows import Floats, Integers
 from genreflow.models import archive, grid
-from genreflow.models.base import Examples, FitResult, Floats, Integers, Model
+from genreflow.models.base import Examples, FitResult, Model
+from genreflow.registry.xgb_handcrafted import XgbHandcraftedSection
 
 _PREPARATION, _TREES = "model.skops", "model.ubj"
 
 
-class XgbHandcrafted(Model[parameters.XgbHandcrafted]):
+class XgbHandcrafted(Model[XgbHandcraftedSection]):
     """Trees on the selected features."""
 
     prepare: Pipeline
@@ -37,7 +39,16 @@ class XgbHandcrafted(Model[parameters.XgbHandcrafted]):
             )
             self.prepare, self.trees = self._fitted(data[0], data[1])
         size = archive.count_nodes(self.trees)
-        return FitResult(size, table, self._best, held_out[len(train) :])
+        tables = {"cv.csv": table, "importance.csv": self._importance()}
+        return FitResult(size, tables, self._best, held_out[len(train) :])
+
+    def _importance(self) -> pd.DataFrame:
+        """Return feature and gain: its share of the gain of all splits, the largest first."""
+        names = self.prepare.get_feature_names_out(list(self.signature.feature_names))
+        scores = self.trees.get_score(importance_type="total_gain")
+        gain = pd.Series({str(names[int(key[1:])]): value for key, value in scores.items()})
+        table = (gain / gain.sum()).rename_axis("feature").rename("gain").reset_index()
+        return table.sort_values(["gain", "feature"], ascending=[False, True], ignore_index=True)
 
     def _classifier(self) -> xgb.XGBClassifier:
         return xgb.XGBClassifier(

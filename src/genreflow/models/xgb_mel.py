@@ -13,6 +13,7 @@ T. Chen, C. Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ import numpy as np
 import pandas as pd
 import xgboost as xgb
 
-from genreflow import params as parameters
+from genreflow.features.rows import Floats
 from genreflow.models import archive
-from genreflow.models.base import Examples, FitResult, Floats, Model
-from genreflow.models.tiles import TileBatches, average_tiles
+from genreflow.models.base import Examples, FitResult, Model
+from genreflow.registry.xgb_mel import XgbMelSection
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ _LOG_EVERY = 10
 _FILE = "model.ubj"
 
 
-class XgbMel(Model[parameters.XgbMel]):
+class XgbMel(Model[XgbMelSection]):
     """Trees that vote on single windows."""
 
     trees: xgb.Booster
@@ -82,7 +83,7 @@ class XgbMel(Model[parameters.XgbMel]):
             }
         )
         best = {"n_estimators": trained.best_iteration + 1}
-        return FitResult(archive.count_nodes(self.trees), history, best)
+        return FitResult(archive.count_nodes(self.trees), {"history.csv": history}, best)
 
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""
@@ -113,3 +114,59 @@ class _Progress(xgb.callback.TrainingCallback):
                 1 - valid["merror"][-1],
             )
         return False
+
+
+def average_tiles(values: Floats, time_pool: int, band_pool: int) -> Floats:
+    """Average (n, time, frequency, 1) over tiles: (n, tiles). What is left over is dropped.
+
+    Parameters
+    ----------
+    values
+        Windows.
+    time_pool, band_pool
+        Frames and bands of a tile; at most as many as a window has.
+    """
+    n, time, bands, _ = values.shape
+    frames, wide = min(time_pool, time), min(band_pool, bands)
+    rows, columns = time // frames, bands // wide
+    whole = values[:, : rows * frames, : columns * wide]
+    tiles: Floats = whole.reshape(n, rows, frames, columns, wide).mean(axis=(2, 4))
+    return tiles.reshape(n, -1)
+
+
+class TileBatches(xgb.DataIter):
+    """Hand windows to XGBoost's quantile sketch batch by batch.
+
+    Parameters
+    ----------
+    examples
+        Labelled windows.
+    time_pool, band_pool
+        See :func:`average_tiles`.
+    """
+
+    def __init__(self, examples: Examples, time_pool: int, band_pool: int) -> None:
+        super().__init__()
+        self._examples = examples
+        self._pool = time_pool, band_pool
+        self._weight = examples.weight()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._batches = self._examples.batches()
+        self._start = 0
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        """Pass one batch to `input_data`; return whether there was one."""
+        values = next(self._batches, None)
+        if values is None:
+            return False
+        here = slice(self._start, self._start + len(values))
+        self._start = here.stop
+        input_data(
+            data=average_tiles(values, *self._pool),
+            label=self._examples.label[here],
+            weight=self._weight[here],
+        )
+        return True

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
-from genreflow.params import BASELINE
+from genreflow.registry import BASELINE, ENSEMBLE
 from genreflow.report import text
 from genreflow.report.results import Results
 

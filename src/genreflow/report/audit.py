@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from genreflow.params import BASELINE
+from genreflow.registry import BASELINE
 from genreflow.report import text
 from genreflow.report.results import Results
+from genreflow.store.files import read_json
 
 
 def describe_audit(results: Results) -> dict[str, Any]:
-    """Summarise ``results/evaluation/leakage.json`` and list its groups."""
-    path = results.folder / "evaluation" / "leakage.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
+    """Summarise ``results/evaluation/duplicates.json`` and list its groups."""
+    found = read_json(results.inputs.evaluation / "duplicates.json")
     return {
         "summary": _summary(found, results.params.splits.keep_duplicates_together),
         "groups": [
@@ -31,11 +30,10 @@ def describe_audit(results: Results) -> dict[str, Any]:
 
 
 def describe_naive(results: Results) -> dict[str, Any] | None:
-    """Compare the naive protocol's claim with the honest number; None when it wasn't run."""
-    path = results.folder / "leakage.json"
-    if not path.is_file() or not results.has_baseline:
+    """Compare the naive protocol's claim with the honest number; None without a baseline."""
+    if not results.has_baseline:
         return None
-    naive = json.loads(path.read_text(encoding="utf-8"))
+    naive = read_json(results.inputs.naive)
     window = results.metrics[BASELINE]["window"]["accuracy"]
     track = results.track(BASELINE)["accuracy"]
     bars = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from genreflow.params import BASELINE
-from genreflow.report.theme import ACCENT, CONTRAST, INK, MUTED, Drawing
+from genreflow.registry import BASELINE
+from genreflow.report.theme import ACCENT, CONTRAST, INK, MUTED, Drawing, category_scales
 
 _DARK = 0.72
 """From this opacity on a cell is dark enough for light text."""
@@ -245,3 +245,40 @@ def _heat_map(base: alt.Chart, field: str, number: str, n_columns: int) -> Drawi
 
 def _top_axis() -> alt.Axis:
     return alt.Axis(orient="top", labelAngle=-40, grid=False, ticks=False)
+
+
+def feature_map(table: pd.DataFrame) -> Drawing:
+    """Show one projection at a time (the parameter ``projection``); a click picks a genre."""
+    genres = sorted(table["genre"].unique())
+    colours, shapes = category_scales(genres)
+    picked = alt.selection_point(fields=["genre"], bind="legend", name="picked")
+    projection = alt.param(name="projection", value=str(table["projection"].iloc[0]))
+    chart: Drawing = (
+        alt.Chart(table, height=440)
+        .transform_filter("datum.projection == projection")
+        .mark_point(filled=True, size=45)
+        .encode(
+            x=alt.X("x:Q", axis=None, scale=alt.Scale(zero=False)),
+            y=alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False)),
+            color=alt.Color("genre:N", scale=colours, legend=alt.Legend(title=None)),
+            shape=alt.Shape("genre:N", scale=shapes),
+            opacity=alt.condition(picked, alt.value(0.8), alt.value(0.06)),
+            tooltip=["track_id", "genre"],
+        )
+        .add_params(picked, projection)
+    )
+    return chart
+
+
+def ranking(table: pd.DataFrame, title: str, number: str) -> Drawing:
+    """Show features and their score as bars, largest first."""
+    chart: Drawing = (
+        alt.Chart(table, height=20 * len(table))
+        .mark_bar(color=ACCENT, opacity=0.85)
+        .encode(
+            x=alt.X("score:Q", title=title, axis=alt.Axis(format=number, tickCount=4)),
+            y=alt.Y("feature:N", sort=None, title=None),
+            tooltip=["feature", alt.Tooltip("score", format=number)],
+        )
+    )
+    return chart

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
+from genreflow.registry import ENSEMBLE
 from genreflow.report.results import Results
+from genreflow.store.files import read_json
 
 
 @dataclass(frozen=True)
@@ -54,30 +53,21 @@ def read_costs(results: Results) -> dict[str, Cost]:
 
 
 def read_steps(results: Results) -> pd.DataFrame:
-    """Read Snakemake's benchmark files.
+    """Sum up what every step cost.
 
     Returns
     -------
     DataFrame
         step, jobs, seconds (summed over jobs), peak_rss_mb (largest job), in order of time.
     """
-    folder = results.folder / "benchmarks"
-    rows = []
-    for path in sorted(folder.rglob("*.tsv")):
-        table = pd.read_csv(path, sep="\t", na_values=["NA", "-"])
-        rows.append(
-            {
-                "step": path.relative_to(folder).parent.as_posix()
-                if path.parent != folder
-                else path.stem,
-                "seconds": float(table["s"].mean()),
-                "peak_rss_mb": float(table["max_rss"].max()),
-            }
-        )
-    if not rows:
+    measured = [
+        {"step": step, "seconds": cost["seconds"], "peak_rss_mb": cost["peak_rss_mb"]}
+        for (step, _), cost in _measured(results).items()
+    ]
+    if not measured:
         return pd.DataFrame(columns=["step", "jobs", "seconds", "peak_rss_mb"])
     steps = (
-        pd.DataFrame(rows)
+        pd.DataFrame(measured)
         .groupby("step", as_index=False)
         .agg(
             jobs=("seconds", "size"), seconds=("seconds", "sum"), peak_rss_mb=("peak_rss_mb", "max")
@@ -86,20 +76,25 @@ def read_steps(results: Results) -> pd.DataFrame:
     return steps.sort_values("seconds", ascending=False, ignore_index=True)
 
 
+def _measured(results: Results) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what jobs cost by step and job, without those that weren't measured here."""
+    found = {}
+    for path in results.inputs.costs:
+        step = path.stem if path.parent.name == "benchmarks" else path.parent.name
+        if cost := read_json(path):
+            found[step, path.stem] = cost
+    return found
+
+
 def _read_cost(results: Results, model: str) -> Cost:
-    timings = []
-    sizes: list[float] = []
-    for fold, folder in results.model_folders(model).items():
-        measured = results.folder / "benchmarks" / model / f"{fold}.json"
-        if measured.is_file():
-            timing = json.loads(measured.read_text(encoding="utf-8"))
-            if timing["predictions_sha256"] == _sha256(folder / "predictions.parquet"):
-                timings.append(timing)
-        files = [path for path in folder.glob("model.*") if path.suffix != ".json"]
-        if files:
-            sizes.append(sum(path.stat().st_size for path in files) / 1e6)
-    facts = results.model_facts(model).values()
-    counts = [fact["n_parameters"] for fact in facts if fact.get("n_parameters") is not None]
+    facts = results.model_facts[model]
+    measured = _measured(results)
+    timings = [
+        timing
+        for fold, fact in facts.items()
+        if (timing := measured.get((f"train_{model}", fold)))
+        and timing["predictions_sha256"] == fact["predictions_sha256"]
+    ]
     tracks = sum(timing["n_tracks_predicted"] for timing in timings)
     return Cost(
         fit_seconds=_mean(timing["fit_seconds"] for timing in timings),
@@ -107,8 +102,8 @@ def _read_cost(results: Results, model: str) -> Cost:
         if tracks
         else None,
         peak_rss_mb=max((float(timing["peak_rss_mb"]) for timing in timings), default=None),
-        parameters=round(float(np.mean(counts))) if counts else None,
-        model_mb=_mean(sizes),
+        parameters=round(float(np.mean([fact["n_parameters"] for fact in facts.values()]))),
+        model_mb=_mean(fact["model_bytes"] / 1e6 for fact in facts.values()),
     )
 
 
@@ -133,8 +128,3 @@ def _combined(costs: list[Cost]) -> Cost:
 def _mean(values: Iterable[float]) -> float | None:
     known = list(values)
     return float(np.mean(known)) if known else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

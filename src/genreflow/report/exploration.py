@@ -2,63 +2,99 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
-from genreflow.report import corpus_card, feature_space, text, theme
-from genreflow.report.examples import RANGE_DB, examples
+import numpy as np
+import pandas as pd
+
+from genreflow.report import charts, corpus_facts, png, text, theme
 from genreflow.report.results import Results
+
+_BEST = 15
+"""Features shown in a ranking."""
 
 
 def explore(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
-    """Gather what can be had; what can't is noted on the page and left out.
+    """Gather what the section shows.
 
     Parameters
     ----------
     specs
         Charts by place; the section's are added.
     """
-    histogram = corpus_card.length_histogram(results)
+    histogram = corpus_facts.length_histogram(results)
     if histogram is not None:
         specs["chart-lengths"] = theme.interactive(histogram)
-    features = results.optional(
-        "maps of the features", lambda: feature_space.read_features(results)
-    )
+    maps = results.explored("maps.csv")
+    specs["chart-map"] = theme.interactive(charts.feature_map(maps))
+    correlations = results.explored("correlations.parquet")
     return {
-        "facts": corpus_card.corpus_facts(results),
-        "set_aside": corpus_card.set_aside(results),
-        "balance": corpus_card.class_balance(results),
-        "range_db": f"{RANGE_DB:g}",
-        "examples": results.optional("examples of the genres", lambda: examples(results)) or [],
-        **_features(results, features, specs),
+        "facts": corpus_facts.corpus_facts(results),
+        "set_aside": corpus_facts.set_aside(results),
+        "balance": corpus_facts.class_balance(results),
+        "examples": [_example(row) for row in _rows(results.explored("examples.parquet"))],
+        "n_features": text.integer(len(correlations.columns)),
+        "projections": [(name, name) for name in maps["projection"].unique()],
+        "correlations": _heat_map(correlations, results.explored("strongest.csv")),
+        "importances": _importances(results, specs),
     }
 
 
-def _features(
-    results: Results, features: feature_space.Features | None, specs: dict[str, theme.Spec]
-) -> dict[str, Any]:
-    if features is None:
-        return {"n_features": 0, "projections": [], "correlations": None, "importances": []}
-    table = feature_space.maps(features, results.params.evaluation.seed)
-    specs["chart-map"] = theme.interactive(feature_space.map_chart(table))
-    anova = feature_space.anova_f(features)
-    specs["chart-anova"] = theme.interactive(
-        feature_space.score_chart(anova, "ANOVA F between genres", ".0f")
-    )
-    importances = [("chart-anova", "ANOVA F", "how far apart the genres' means lie")]
-    if "xgb_handcrafted" in results.metrics:
-        shares = results.optional(
-            "importances of xgb_handcrafted", lambda: feature_space.gain(results)
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _importances(results: Results, specs: dict[str, theme.Spec]) -> list[tuple[str, str, str]]:
+    """Draw what says which features matter: place, name and meaning of each chart."""
+    found = []
+    gain = results.table("importances")
+    for model, shares in gain.groupby("model", sort=False):
+        place = f"chart-gain-{model}"
+        specs[place] = theme.interactive(
+            charts.ranking(
+                shares.rename(columns={"gain": "score"}).head(_BEST),
+                "share of the total gain",
+                ".1%",
+            )
         )
-        if shares is not None:
-            specs["chart-gain"] = theme.interactive(
-                feature_space.score_chart(shares, "share of the total gain", ".1%")
-            )
-            importances.insert(
-                0, ("chart-gain", "Gain in xgb_handcrafted", "what its trees split on")
-            )
+        found.append((place, f"Gain in {model}", "what its trees split on"))
+    specs["chart-anova"] = theme.interactive(
+        charts.ranking(results.explored("anova.csv").head(_BEST), "ANOVA F between genres", ".0f")
+    )
+    return [*found, ("chart-anova", "ANOVA F", "how far apart the genres' means lie")]
+
+
+def _example(row: dict[str, Any]) -> dict[str, Any]:
+    """Return one track in pictures: see the template for the keys."""
+    high = [f"{x},{1 - value:.3f}" for x, value in enumerate(row["high"])]
+    low = [f"{x},{1 - value:.3f}" for x, value in enumerate(row["low"])]
+    picture = np.asarray(row["picture"], dtype=np.uint8).reshape(row["bands"], -1)
     return {
-        "n_features": text.integer(len(features.names)),
-        "projections": [(name, name) for name in table["projection"].unique()],
-        "correlations": feature_space.correlations(features),
-        "importances": importances,
+        "genre": row["genre"],
+        "track_id": row["track_id"],
+        "seconds": row["seconds"],
+        # The envelope in a box of 240 × 2.
+        "waveform": "M" + "L".join(high + low[::-1]) + "Z",
+        "spectrogram": png.data_url(picture, png.heat_palette()),
+        "ticks": [
+            (f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz", at)
+            for hz, at in zip(row["tick_hz"], row["tick_at"], strict=True)
+        ],
+    }
+
+
+def _heat_map(correlations: pd.DataFrame, strongest: pd.DataFrame) -> dict[str, Any]:
+    """Return the correlations as a picture of one pixel per pair, and as what the page reads out.
+
+    ``values`` is base64 of signed bytes, 100 × r, row by row.
+    """
+    matrix = correlations.to_numpy()
+    return {
+        "names": list(correlations.columns),
+        "image": png.data_url(
+            ((matrix + 1) * 127).round().astype(np.uint8), png.diverging_palette()
+        ),
+        "values": base64.b64encode((matrix * 100).round().astype(np.int8).tobytes()).decode(),
+        "strongest": list(strongest.itertuples(index=False, name=None)),
     }

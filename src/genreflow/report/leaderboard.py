@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
-from genreflow.models import registry
-from genreflow.params import BASELINE
+from genreflow import registry
+from genreflow.registry import BASELINE, ENSEMBLE
 from genreflow.report import text
 from genreflow.report.results import Results
 

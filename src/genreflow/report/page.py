@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from genreflow.params import BASELINE, DEMO_ROOT
+from genreflow.registry import BASELINE
 from genreflow.report import sections, text, theme
 from genreflow.report.costs import Cost
 from genreflow.report.exploration import explore
@@ -53,7 +53,6 @@ def render(
         **content,
         chart_ids=set(specs),
         contents=_contents(content),
-        notes=results.notes,
         charts=Markup(_json({"config": theme.CONFIG, "specs": specs})),
         css=Markup(_asset("page.css")),
         js=Markup(_asset("page.js")),
@@ -109,13 +108,13 @@ def _frame(results: Results) -> dict[str, Any]:
         "n_bootstrap": text.integer(params.evaluation.n_bootstrap),
         "n_trained": text.count(len(results.trained), "model"),
         "n_usable": text.count(usable, "track"),
-        "demo": params.corpus.root == DEMO_ROOT,
+        "demo": params.is_demo,
         "corpus_root": params.corpus.root,
         "split_line": f"{how[strategy]}; seed {params.splits.seed}; by track, "
         "groups and duplicates never divided"
         if params.splits.keep_duplicates_together
         else f"{how[strategy]}; seed {params.splits.seed}; by track, groups never divided",
         "corpus_line": f"{text.count(usable, 'track')}, {text.count(len(results.genres), 'genre')}"
-        + (", synthesised demo corpus" if params.corpus.root == DEMO_ROOT else "")
+        + (", synthesised demo corpus" if params.is_demo else "")
         + f", {text.count(len(results.folds), 'fold')}",
     }

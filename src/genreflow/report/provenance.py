@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import subprocess
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from genreflow.evaluation.metrics import natural_order
+from genreflow.folds import fold_order
+from genreflow.nested import flatten
 from genreflow.params import Params
 from genreflow.report.results import Results
+from genreflow.store.files import text_sha256
 
 _PACKAGES = [
     "genreflow",
@@ -26,7 +26,6 @@ _PACKAGES = [
     "pyarrow",
     "soundfile",
     "soxr",
-    "librosa",
     "scikit-learn",
     "xgboost",
     "xgboost-cpu",
@@ -75,11 +74,10 @@ class Provenance:
 
 def collect(results: Results) -> Provenance:
     """Describe the run behind `results`."""
-    root = results.folder.resolve().parent
-    status = _git(root, "status", "--porcelain")
+    status = _git("status", "--porcelain")
     splits = results.splits.sort_values(["fold", "track_id"])
     return Provenance(
-        commit=_git(root, "rev-parse", "HEAD"),
+        commit=_git("rev-parse", "HEAD"),
         dirty=[line[3:] for line in (status or "").splitlines()],
         system=f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         packages=_versions(),
@@ -88,10 +86,7 @@ def collect(results: Results) -> Provenance:
         ),
         changed=_changed(results.params),
         corpus=corpus_fingerprint(results.tracks),
-        split=_digest(
-            "\t".join(row)
-            for row in splits[["fold", "track_id", "role"]].itertuples(index=False, name=None)
-        ),
+        split=_fingerprint(splits[["fold", "track_id", "role"]].itertuples(index=False, name=None)),
         folds=_folds(results.splits),
     )
 
@@ -99,19 +94,17 @@ def collect(results: Results) -> Provenance:
 def corpus_fingerprint(tracks: pd.DataFrame) -> str:
     """Digest which audio files were used: track_id and SHA-256 of every usable file."""
     usable = tracks[tracks["status"] == "ok"].sort_values("track_id")
-    return _digest(f"{row.track_id}\t{row.source_sha256}" for row in usable.itertuples(index=False))
+    return _fingerprint(usable[["track_id", "source_sha256"]].itertuples(index=False, name=None))
 
 
-def _digest(lines: Iterator[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _fingerprint(rows: Iterable[tuple[str, ...]]) -> str:
+    return text_sha256(["\n".join("\t".join(row) for row in rows)])
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _git(*arguments: str) -> str | None:
     """Return git's answer, or None outside of a repository or without git."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.rstrip("\n")
@@ -128,21 +121,13 @@ def _versions() -> dict[str, str]:
 
 
 def _changed(params: Params) -> list[tuple[str, Any, Any]]:
-    default = dict(_leaves(Params().model_dump(mode="json")))
-    here = _leaves(params.model_dump(mode="json"))
+    default = flatten(Params().model_dump(mode="json"))
+    here = flatten(params.model_dump(mode="json")).items()
     return [(name, value, default[name]) for name, value in here if value != default[name]]
-
-
-def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _folds(splits: pd.DataFrame) -> list[dict[Hashable, Any]]:
     counts = pd.crosstab(splits["fold"], splits["role"])
     counts = counts.reindex(columns=["train", "valid", "test"], fill_value=0)
-    ordered = counts.loc[sorted(counts.index, key=natural_order)].reset_index()
+    ordered = counts.loc[sorted(counts.index, key=fold_order)].reset_index()
     return ordered.to_dict("records")

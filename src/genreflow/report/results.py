@@ -1,31 +1,55 @@
-"""What the report is made from: the files that the pipeline wrote, read once."""
+"""What the report is made from: small tables that earlier steps wrote, read once."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
-from genreflow import lineage, parquet
-from genreflow.artifacts import Stamp
-from genreflow.evaluation.compare import Metrics
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
-from genreflow.evaluation.metrics import natural_order
-from genreflow.evaluation.run import stamp as evaluation_stamp
-from genreflow.params import BASELINE, Params
+from genreflow import lineage
+from genreflow.errors import GenreflowError
+from genreflow.folds import fold_order
+from genreflow.params import Params
+from genreflow.registry import BASELINE, ENSEMBLE
+from genreflow.store.files import read_json
+from genreflow.store.stamp import Stamp
+from genreflow.store.tables import read_stamp, read_table
 
-log = logging.getLogger(__name__)
+Metrics = dict[str, dict[str, dict[str, Any]]]
+"""Model, level, metric."""
 
-_T = TypeVar("_T")
 
-
-class ReportError(ValueError):
+class ReportError(GenreflowError):
     """The report can't be made; the message says which file is missing and what makes it."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the files lie.
+
+    Parameters
+    ----------
+    evaluation, exploration
+        Folders that the steps of these names wrote.
+    naive
+        What the naive protocol claims.
+    tracks, splits
+        The manifest and the splits.
+    costs
+        What jobs cost, one file each: ``<step>/<job>.json``, or ``<step>.json``.
+    """
+
+    evaluation: Path
+    exploration: Path
+    naive: Path
+    tracks: Path
+    splits: Path
+    costs: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -36,26 +60,23 @@ class Results:
     ----------
     params
         All parameters.
-    folder
-        ``results``.
+    inputs
+        Where the tables lie.
     metrics
         Model → level → metric.
     tracks, splits, decisions
         The manifest, the splits, and the pooled test decisions of every model.
     tracks_stamp
         The manifest's stamp, whose facts name the ignored files.
-    notes
-        What had to be left out of the page, and why; sections append to it.
     """
 
     params: Params
-    folder: Path
+    inputs: Inputs
     metrics: Metrics
     tracks: pd.DataFrame
     splits: pd.DataFrame
     decisions: pd.DataFrame
     tracks_stamp: Stamp
-    notes: list[str] = field(default_factory=list)
 
     @property
     def models(self) -> list[str]:
@@ -81,7 +102,7 @@ class Results:
     @property
     def folds(self) -> list[str]:
         """The folds that were tested."""
-        return sorted(self.decisions["fold"].unique(), key=natural_order)
+        return sorted(self.decisions["fold"].unique(), key=fold_order)
 
     def track(self, model: str) -> dict[str, Any]:
         """Return the metrics of `model` at track level."""
@@ -89,60 +110,57 @@ class Results:
 
     def table(self, name: str) -> pd.DataFrame:
         """Read ``results/evaluation/<name>.csv``; folds are text."""
-        path = self.folder / "evaluation" / f"{name}.csv"
-        if not path.is_file():
-            raise ReportError(f"{path}: no such file; `snakemake` makes it (rule evaluate).")
-        return pd.read_csv(path, dtype={"fold": str}, keep_default_na=False, na_values=[""])
+        return _read_csv(self.inputs.evaluation / f"{name}.csv")
 
-    def model_folders(self, model: str) -> dict[str, Path]:
-        """Return the folder of each tested fold of `model`."""
-        folders = {fold: self.folder / "models" / model / fold for fold in self.folds}
-        return {fold: folder for fold, folder in folders.items() if folder.is_dir()}
+    def explored(self, name: str) -> pd.DataFrame:
+        """Read ``results/exploration/<name>``, a CSV or Parquet file."""
+        path = self.inputs.exploration / name
+        if path.suffix == ".csv":
+            return _read_csv(path)
+        return read_table(path, lineage.stamp("explore", self.params))
 
-    def model_facts(self, model: str) -> dict[str, dict[str, Any]]:
-        """Return the content of ``model.json`` per fold, where there is one."""
-        return {
-            fold: json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            for fold, folder in self.model_folders(model).items()
-            if (folder / "model.json").is_file()
-        }
-
-    def optional(self, what: str, make: Callable[[], _T]) -> _T | None:
-        """Return ``make()``, or None and a note on the page when its input can't be used."""
-        try:
-            return make()
-        except (OSError, ValueError, KeyError) as error:
-            log.warning("the report goes without %s: %s", what, error)
-            self.notes.append(f"{what}: {error}")
-            return None
+    @cached_property
+    def model_facts(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What training says of each model and fold: best, n_parameters, model_bytes, …."""
+        facts: dict[str, dict[str, dict[str, Any]]] = read_json(
+            self.inputs.evaluation / "models.json"
+        )
+        return facts
 
 
-def read_results(params: Params, folder: Path) -> Results:
+def _read_csv(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise ReportError(f"{path}: no such file; rerun `snakemake`, which makes it anew.")
+    return pd.read_csv(path, dtype={"fold": str}, keep_default_na=False, na_values=[""])
+
+
+def read_results(params: Params, inputs: Inputs) -> Results:
     """Read what every part of the report needs.
 
     Raises
     ------
     ReportError
         There is no evaluation to report.
-    genreflow.artifacts.StaleArtifactError
+    genreflow.store.stamp.StaleArtifactError
         A file was made by other parameters.
     """
-    evaluation = folder / "evaluation"
-    metrics_path = evaluation / "metrics.json"
-    if not metrics_path.is_file():
+    metrics = inputs.evaluation / "metrics.json"
+    if not metrics.is_file():
         raise ReportError(
-            f"{metrics_path}: no such file, so there is nothing to report; `snakemake` makes it "
+            f"{metrics}: no such file, so there is nothing to report; `snakemake` makes it "
             "(rule evaluate)."
         )
-    tracks = folder / "tracks.parquet"
     return Results(
         params=params,
-        folder=folder,
-        metrics=json.loads(metrics_path.read_text(encoding="utf-8")),
-        tracks=parquet.read_table(tracks, lineage.stamp("tracks", params)),
-        splits=parquet.read_table(folder / "splits.parquet", lineage.stamp("splits", params)),
-        decisions=parquet.read_table(evaluation / "predictions.parquet", evaluation_stamp(params)),
-        tracks_stamp=parquet.read_stamp(tracks),
+        inputs=inputs,
+        metrics=json.loads(metrics.read_text(encoding="utf-8")),
+        tracks=read_table(inputs.tracks, lineage.stamp("tracks", params)),
+        splits=read_table(inputs.splits, lineage.stamp("splits", params)),
+        decisions=read_table(
+            inputs.evaluation / "predictions.parquet",
+            lineage.stamp("evaluate", params, kind="evaluation"),
+        ),
+        tracks_stamp=read_stamp(inputs.tracks),
     )
 
 

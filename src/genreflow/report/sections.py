@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from genreflow.evaluation.ensemble import NAME as ENSEMBLE
+from genreflow.registry import ENSEMBLE
 from genreflow.report import answer, charts, text, theme
 from genreflow.report.audit import describe_audit, describe_naive
 from genreflow.report.confusion import matrices
@@ -132,25 +132,27 @@ def learning_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str
 
 def _grids(results: Results) -> list[dict[str, Any]]:
     """Return what the grid searches chose, one row per model and fold."""
+    table = results.table("grids").sort_values("rank", kind="stable")
     rows = []
     for model in results.trained:
-        for fold, folder in results.model_folders(model).items():
-            if (folder / "cv.csv").is_file():
-                grid = pd.read_csv(folder / "cv.csv").sort_values("rank", kind="stable")
-                best = grid.iloc[0]
-                chosen = json.loads(str(best["params"]))
-                rows.append(
-                    {
-                        "model": model,
-                        "fold": fold,
-                        "chosen": ", ".join(
-                            f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
-                            for key, value in chosen.items()
-                        ),
-                        "accuracy": f"{text.percent(best['mean'])} ± {100 * best['std']:.1f}",
-                        "candidates": len(grid),
-                    }
-                )
+        for fold in results.folds:
+            grid = table[(table["model"] == model) & (table["fold"] == fold)]
+            if grid.empty:
+                continue
+            best = grid.iloc[0]
+            chosen = json.loads(str(best["params"]))
+            rows.append(
+                {
+                    "model": model,
+                    "fold": fold,
+                    "chosen": ", ".join(
+                        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+                        for key, value in chosen.items()
+                    ),
+                    "accuracy": f"{text.percent(best['mean'])} ± {100 * best['std']:.1f}",
+                    "candidates": len(grid),
+                }
+            )
     return rows
 
 
@@ -173,7 +175,7 @@ def audit_section(results: Results) -> dict[str, Any]:
     """Return the duplicates and what the naive protocol claims."""
     return {
         "audit": describe_audit(results),
-        "naive": results.optional("naive protocol", lambda: describe_naive(results)),
+        "naive": describe_naive(results),
     }
 
 
@@ -194,13 +196,11 @@ def cost_section(
                 ]
             )
         )
-    steps = results.optional("timings of the steps", lambda: read_steps(results))
+    steps = read_steps(results)
     return {
         "costs": [_cost_row(model, costs[model]) for model in results.models],
         "missing_costs": any(cost.fit_seconds is None for cost in costs.values()),
-        "steps": []
-        if steps is None
-        else [
+        "steps": [
             {
                 "step": step["step"],
                 "jobs": step["jobs"],

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from genreflow.params import BASELINE
+from genreflow.registry import BASELINE
 from genreflow.report import text
 from genreflow.report.costs import Cost
 from genreflow.report.results import Results

@@ -15,8 +15,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from genreflow import params as parameters
-from genreflow.models.base import Examples, Floats, Integers
+from genreflow.features.rows import Floats, Integers
+from genreflow.models.base import Examples
+from genreflow.registry.neural import NeuralSection
 
 
 class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
@@ -35,7 +36,7 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
     """
 
     def __init__(
-        self, examples: Examples, params: parameters.Neural, n_genres: int, fill: Floats
+        self, examples: Examples, params: NeuralSection, n_genres: int, fill: Floats
     ) -> None:
         super().__init__()
         self._examples = examples

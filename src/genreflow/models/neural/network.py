@@ -15,10 +15,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from genreflow import params as parameters
+from genreflow.features.rows import Floats
 from genreflow.models import archive, runtime
-from genreflow.models.base import Examples, FitResult, Floats, Model, ModelFileError
+from genreflow.models.base import Examples, FitResult, Model, ModelFileError
+from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
+from genreflow.registry.neural import NeuralSection
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ _OPTIMIZERS = {
 _CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _FILE = "model.keras"
 
-P = TypeVar("P", bound=parameters.Neural)
+P = TypeVar("P", bound=NeuralSection)
 
 
 class KerasModel(Model[P]):
@@ -70,7 +72,7 @@ class KerasModel(Model[P]):
         table = pd.DataFrame(history.history)[list(_CURVES)]
         table.insert(0, "epoch", np.arange(1, len(table) + 1))
         best = {"epoch": settled + int(table["val_loss"].to_numpy()[settled:].argmin()) + 1}
-        return FitResult(int(self.network.count_params()), table, best)
+        return FitResult(int(self.network.count_params()), {"history.csv": table}, best)
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
         """Build and compile the network; return its batches and the learning rate's schedule."""
@@ -183,18 +185,12 @@ def learning_rate(peak: float, steps: int) -> Any:
 
 def band_statistics(train: Examples) -> tuple[Floats, Floats]:
     """Return mean and variance of each mel band, both (frequency, 1), each track alike."""
-    weight = train.weight()
-    total = squares = np.zeros(1)
-    start = 0
-    for values in train.batches():
-        share = weight[start : start + len(values)].astype(np.float64)
-        total = total + np.tensordot(share, values.mean(axis=1, dtype=np.float64), axes=1)
-        squares = squares + np.tensordot(
-            share, np.square(values).mean(axis=1, dtype=np.float64), axes=1
-        )
-        start += len(values)
-    mean = total / len(train)
-    variance = np.maximum(squares / len(train) - mean**2, 1.0)
+    mean, variance = moments(
+        train,
+        collapse=lambda values: values.mean(axis=1, dtype=np.float64),
+        weight=train.weight(),
+    )
+    variance = np.maximum(variance, 1.0)
     return mean.astype(np.float32), variance.astype(np.float32)
 
 

@@ -1,0 +1,137 @@
+"""The audio cache: what its files hold, and how they are read.
+
+:mod:`genreflow.audio.write` makes them; readers depend on the layout alone.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from genreflow.store.files import text_sha256
+from genreflow.store.stamp import Stamp
+from genreflow.store.tables import stamp_of
+
+Samples = npt.NDArray[np.int16]
+
+FULL_SCALE = 32768
+"""An int16 sample divided by this is the amplitude in [-1, 1)."""
+
+AUDIO_SCHEMA = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("genre", pa.string()),
+        ("sample_rate", pa.int32()),
+        ("samples", pa.list_(pa.field("item", pa.int16(), nullable=False))),
+        ("source_sha256", pa.string()),
+        ("pcm_sha256", pa.string()),
+    ]
+)
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        ("track_id", pa.string()),
+        ("genre", pa.string()),
+        ("shard", pa.string()),
+        ("codec", pa.string()),
+        ("sample_rate", pa.int32()),
+        ("channels", pa.int32()),
+        ("seconds", pa.float64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("source_sha256", pa.string()),
+        ("pcm_sha256", pa.string()),
+    ]
+)
+
+
+def audio_digest(track_ids: Iterable[str], pcm_sha256: Iterable[str]) -> str:
+    """Return a SHA-256 over which tracks a shard holds and what they sound like."""
+    pairs = sorted(zip(track_ids, pcm_sha256, strict=True))
+    return text_sha256(f"{track}\0{pcm}\n" for track, pcm in pairs)
+
+
+class AudioShard:
+    """Read what :func:`write_audio` wrote, mapped into memory.
+
+    Parameters
+    ----------
+    path
+        The Arrow file.
+    expected
+        What it must have been made with.
+
+    Attributes
+    ----------
+    track_id, genre
+        Per track, in the file's order.
+    pcm_sha256
+        Digest of each track's samples.
+    sample_rate
+        Of every track [Hz].
+    digest
+        :func:`audio_digest` of the shard.
+
+    Raises
+    ------
+    StaleArtifactError
+        The file was made with other parameters.
+    """
+
+    def __init__(self, path: Path, expected: Stamp) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._reader = pa.ipc.open_file(pa.py_buffer(self._map))
+        stamp = stamp_of(self._reader.schema, path)
+        stamp.check(expected, path)
+        self.track_id: list[str] = []
+        self.genre: list[str] = []
+        self.pcm_sha256: list[str] = []
+        for i in range(len(self)):
+            batch = self._batch(i)
+            self.track_id.append(batch["track_id"][0].as_py())
+            self.genre.append(batch["genre"][0].as_py())
+            self.pcm_sha256.append(batch["pcm_sha256"][0].as_py())
+        self.sample_rate = int(stamp.facts["sample_rate"])
+        self.digest = audio_digest(self.track_id, self.pcm_sha256)
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+        return int(self._reader.num_record_batches)
+
+    def samples(self, track: int) -> Samples:
+        """Return a read-only view of one track's samples, (n,) int16, that copies nothing."""
+        samples: Samples = self._batch(track)["samples"].values.to_numpy(zero_copy_only=True)
+        return samples
+
+    def _batch(self, track: int) -> pa.RecordBatch:
+        # Pages of earlier tracks would count as this process's memory for as long as it lives.
+        # They stay in the system's cache, and a view that is still in use finds them there.
+        self._map.madvise(mmap.MADV_DONTNEED)
+        return self._reader.get_batch(track)
+
+    def stamped(self, stamp: Stamp) -> Stamp:
+        """Add the digest of this audio to the stamp of what is made from it."""
+        return stamp.with_facts(audio=self.digest)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; views that are still in use keep it mapped."""
+        del self._reader

@@ -1,0 +1,1 @@
+"""The demo corpus: a small band that plays ten genres."""

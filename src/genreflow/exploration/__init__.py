@@ -1,0 +1,1 @@
+"""What the report shows of a corpus and its features, computed once as small tables."""

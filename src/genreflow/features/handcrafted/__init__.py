@@ -1,0 +1,1 @@
+"""Handcrafted descriptors: `extract` computes them, `read` reads the tables."""

@@ -1,0 +1,1 @@
+"""Log-mel windows: `extract` computes frames, `read` cuts windows from the files."""

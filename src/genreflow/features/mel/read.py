@@ -1,0 +1,177 @@
+"""Read mel windows on demand, straight from the shards into the batch.
+
+This module reads what :mod:`genreflow.features.mel.extract` writes and imports nothing of it: training
+depends on the layout of the file, not on how its content is computed.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from genreflow.features.rows import FeatureRows
+from genreflow.store.stamp import Stamp
+
+STORED = np.dtype("<f2")
+"""Levels are stored in steps of at most 1/16 dB."""
+
+
+@dataclass(frozen=True)
+class _Index:
+    """What a shard holds apart from its frames, and the byte at which those begin."""
+
+    members: dict[str, npt.NDArray[Any]]
+    stamp: Stamp
+    first_byte: int
+    bands: int
+
+
+def _read_index(path: Path, expected: Stamp) -> _Index:
+    try:
+        with np.load(path) as archive:
+            members = {name: archive[name] for name in archive.files if name != "frames"}
+        stamp = Stamp.from_json(str(members.pop("stamp")), path)
+    except (zipfile.BadZipFile, ValueError, KeyError):
+        stamp = Stamp.from_json("", path)
+    stamp.check(expected, path)
+    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        # The archive's directory says where the member's own header lies, which ends with two
+        # fields of variable length; the array's header follows.
+        header = archive.getinfo("frames.npy").header_offset
+        file.seek(header + 26)
+        lengths = np.frombuffer(file.read(4), dtype="<u2")
+        file.seek(header + 30 + int(lengths.sum()))
+        np.lib.format.read_magic(file)
+        shape, _, _ = np.lib.format.read_array_header_1_0(file)
+        return _Index(members, stamp, file.tell(), int(shape[1]))
+
+
+class MelWindows:
+    """The mel windows of any number of shards, read on demand.
+
+    Instances can be pickled and shared between threads and forked processes. They keep one file
+    per shard open until :meth:`close`.
+
+    Parameters
+    ----------
+    paths
+        Shards; tracks and windows follow their order.
+    expected
+        What they must have been made with.
+
+    Attributes
+    ----------
+    track_id, genre
+        Per track.
+    window_track
+        (windows,) int64: each window's position in `track_id`.
+    window_index
+        (windows,) int64: each window's number within its track.
+    shape
+        (windows, time, frequency, 1)
+    audio_digests
+        Digest of the audio behind each shard, by the shard's name.
+
+    Raises
+    ------
+    StaleArtifactError
+        A shard was made with other parameters.
+    """
+
+    def __init__(self, paths: Sequence[Path], expected: Stamp) -> None:
+        if not paths:
+            raise ValueError("MelWindows: no shards to read; expected at least one path")
+        shards = [_read_index(path, expected) for path in paths]
+        members = [shard.members for shard in shards]
+        tracks = np.array([len(m["track_id"]) for m in members])
+        windows = np.array([len(m["window_start"]) for m in members])
+        tracks_before = np.repeat(np.cumsum(tracks) - tracks, windows)
+        time, bands = int(members[0]["window_frames"]), shards[0].bands
+        self.track_id = [str(track) for m in members for track in m["track_id"]]
+        self.genre = [str(genre) for m in members for genre in m["genre"]]
+        self.window_track = np.concatenate([m["window_track"] for m in members]) + tracks_before
+        first = np.searchsorted(self.window_track, np.arange(len(self.track_id)))
+        self.window_index = np.arange(len(self.window_track)) - first[self.window_track]
+        self.shape = (int(windows.sum()), time, bands, 1)
+        self.audio_digests: dict[str, str] = {
+            path.stem: shard.stamp.facts["audio"] for path, shard in zip(paths, shards, strict=True)
+        }
+        rows = np.concatenate([m["window_start"] for m in members])
+        first_bytes = np.repeat([shard.first_byte for shard in shards], windows)
+        self._byte = first_bytes + rows * (bands * STORED.itemsize)
+        self._shard = np.repeat(np.arange(len(paths)), windows)
+        self._paths = [Path(path) for path in paths]
+        self._files = [FileIO(path) for path in self._paths]
+
+    def read(self, indices: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Return the windows numbered `indices`, (len(indices), time, frequency, 1) [dB].
+
+        Raises
+        ------
+        IndexError
+            There is no such window.
+        """
+        wanted = np.asarray(indices, dtype=np.int64)
+        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
+            raise IndexError(
+                f"window {wanted.min() if wanted.min() < 0 else wanted.max()} was asked for; "
+                f"there are {len(self)}, counted from 0"
+            )
+        batch = np.empty((len(wanted), *self.shape[1:]), dtype=STORED)
+        for window, index in zip(batch, wanted, strict=True):
+            shard = self._shard[index]
+            # Each read states its offset: the files have no position that threads could disturb.
+            found = os.preadv(self._files[shard].fileno(), [window.data], int(self._byte[index]))
+            if found != window.nbytes:
+                raise OSError(f"{self._paths[shard]}: ends within window {index}; delete and rerun")
+        return batch.astype(np.float32)
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return self.shape[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_files"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._files = [FileIO(path) for path in self._paths]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
+
+def open_rows(paths: Sequence[Path], expected: Stamp) -> FeatureRows:
+    """Open any number of shards for reading windows; see :class:`MelWindows`."""
+    windows = MelWindows(paths, expected)
+    return FeatureRows(
+        source=windows,
+        track_id=windows.track_id,
+        row_track=windows.window_track,
+        row_window=windows.window_index,
+        shape=windows.shape[1:],
+        names=(),
+        audio_digests=windows.audio_digests,
+    )

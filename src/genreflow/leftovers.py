@@ -1,0 +1,119 @@
+"""Results that the current parameters don't have: other folds, models and shards.
+
+They are never deleted as a side effect: a fold may have cost an hour. Snakemake doesn't mind them,
+since every job names its files. DVC records whole folders, so before it looks they are moved to
+``results/aside``, and moved back as soon as the parameters ask for them again. :func:`remove` is
+for the user who wants the space.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreflow.corpus.scan import list_shards
+from genreflow.folds import fold_names
+from genreflow.params import Params
+from genreflow.registry import FEATURES, MODELS
+
+ASIDE = Path("aside")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the current parameters and the corpus ask for."""
+
+    shards: Collection[str]
+    models: Collection[str]
+    folds: Collection[str]
+
+    @classmethod
+    def by(cls, params: Params, genres: Collection[str]) -> Wanted:
+        """Return what `params` ask for when the corpus has `genres`."""
+        return cls(
+            list_shards(sorted(genres), params.corpus.shards_per_genre),
+            params.evaluation.models,
+            fold_names(params.splits),
+        )
+
+    def asks_for(self, path: Path) -> bool:
+        """Tell whether `path`, relative to the results, is asked for, or none of our business."""
+        match path.parts:
+            case ("audio", name) | ("features", _, name):
+                return name.rpartition(".")[0] in self.shards
+            case ("models", model):
+                return model in self.models or model not in MODELS
+            case ("models", _, fold):
+                return fold in self.folds
+        return True
+
+
+def find(results: Path, wanted: Wanted) -> list[Path]:
+    """List what lies below `results` without being asked for, relative to it, and sorted."""
+    return sorted(path for path in _managed(results) if not wanted.asks_for(path))
+
+
+def _managed(results: Path) -> Iterator[Path]:
+    """Yield the shards, the models and the folds of models that are asked for."""
+    folders = [Path("audio"), *(Path("features", kind) for kind in FEATURES)]
+    for folder in [*folders, Path("models")]:
+        for path in (results / folder).glob("*"):
+            if not path.name.startswith("."):
+                yield path.relative_to(results)
+    for path in (results / "models").glob("*/*/"):
+        yield path.relative_to(results)
+
+
+def set_aside(results: Path, wanted: Wanted) -> list[Path]:
+    """Move what isn't asked for to ``results/aside``; return what was moved."""
+    moved = []
+    for path in find(results, wanted):
+        if (results / path).exists():  # not moved together with its folder
+            place = _free(results / ASIDE / path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (results / path).rename(place)
+            moved.append(path)
+    return moved
+
+
+def bring_back(results: Path, wanted: Wanted) -> list[Path]:
+    """Move back what was set aside and is asked for again; return what was moved."""
+    aside = results / ASIDE
+    moved = []
+    for path in sorted(_managed(aside)) if aside.is_dir() else []:
+        if not (aside / path).exists() or not wanted.asks_for(path) or (results / path).exists():
+            continue
+        if path.parts[0] == "models" and path.parts[1] not in wanted.models:
+            continue
+        (results / path.parent).mkdir(parents=True, exist_ok=True)
+        (aside / path).rename(results / path)
+        moved.append(path)
+    return moved
+
+
+def remove(results: Path, wanted: Wanted) -> None:
+    """Delete what isn't asked for, and all that was set aside."""
+    for path in [*find(results, wanted), ASIDE]:
+        place = results / path
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _free(path: Path) -> Path:
+    """Return `path`, or the first of ``path~1``, ``path~2``, … that doesn't exist."""
+    place, number = path, 0
+    while place.exists():
+        number += 1
+        place = path.with_name(f"{path.name}~{number}")
+    return place

@@ -1,0 +1,102 @@
+"""All models and kinds of features by name: the only place that lists them.
+
+An entry holds facts and parameters, no code: importing this package imports no model and no
+library of theirs. Parameters, rules, DVC's stages, plots and documents are made from it.
+
+A model of another package takes part by an entry point of the group ``genreflow.models`` that
+names a :class:`~genreflow.registry.entry.ModelEntry`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import metadata
+
+from genreflow.registry import (
+    cnn,
+    handcrafted,
+    lstm,
+    mel,
+    resnet50,
+    svm_handcrafted,
+    svm_mel,
+    xgb_handcrafted,
+    xgb_mel,
+)
+from genreflow.registry.entry import FeatureKind, ModelEntry, RegistryError
+
+ENTRY_POINTS = "genreflow.models"
+
+FEATURES: dict[str, FeatureKind] = {kind.name: kind for kind in (handcrafted.KIND, mel.KIND)}
+
+BUILT_IN: dict[str, ModelEntry] = {
+    entry.name: entry
+    for entry in (
+        svm_mel.ENTRY,
+        xgb_mel.ENTRY,
+        svm_handcrafted.ENTRY,
+        xgb_handcrafted.ENTRY,
+        cnn.ENTRY,
+        lstm.ENTRY,
+        resnet50.ENTRY,
+    )
+}
+
+BASELINE = xgb_mel.ENTRY.name
+"""What every other model is compared with."""
+
+ENSEMBLE = "ensemble"
+"""How the soft vote of all models is called among them."""
+
+
+def _from_other_packages() -> dict[str, ModelEntry]:
+    """Load the entries that installed packages offer.
+
+    Raises
+    ------
+    RegistryError
+        An entry can't be imported, is no entry, or has a name or features that can't be.
+    """
+    found: dict[str, ModelEntry] = {}
+    for point in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
+        package = point.dist.name if point.dist else point.module
+        complaint = f"model {point.name} of the package {package}"
+        try:
+            entry = point.load()
+        except Exception as error:
+            raise RegistryError(
+                f"{complaint}: {point.value} can't be imported ({error}); mend or uninstall it"
+            ) from error
+        if not isinstance(entry, ModelEntry) or entry.name != point.name:
+            raise RegistryError(
+                f"{complaint}: {point.value} is no ModelEntry called {point.name}; mend it"
+            )
+        if entry.name in BUILT_IN or entry.name in found or entry.name == ENSEMBLE:
+            raise RegistryError(f"{complaint}: there is a model of that name; rename it")
+        if entry.features not in FEATURES:
+            raise RegistryError(
+                f"{complaint}: reads {entry.features}, but there are {', '.join(FEATURES)}"
+            )
+        found[entry.name] = replace(entry, distribution=package)
+    return found
+
+
+MODELS: dict[str, ModelEntry] = BUILT_IN | _from_other_packages()
+
+
+def entry(name: str) -> ModelEntry:
+    """Return the entry of a model.
+
+    Raises
+    ------
+    RegistryError
+        There is no such model.
+    """
+    if name not in MODELS:
+        raise RegistryError(f"{name}: no such model; there are {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def features_of(model: str) -> FeatureKind:
+    """Return the kind of features that a model reads; see :func:`entry` for the error."""
+    return FEATURES[entry(model).features]

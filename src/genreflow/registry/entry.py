@@ -1,0 +1,135 @@
+"""What a model and a kind of features say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import Field
+
+from genreflow.errors import GenreflowError
+from genreflow.section import PositiveInt, Section
+
+
+class RegistryError(GenreflowError):
+    """A model or a kind of features is unknown, or an entry can't be used."""
+
+
+class ModelSection(Section):
+    """What the section of every model has."""
+
+    seed: int = Field(0, ge=0, description="Seed of everything random in the model.")
+    threads: PositiveInt = Field(1, description="Threads of one training job.")
+
+
+@dataclass(frozen=True)
+class FeatureKind:
+    """A kind of features: how it is computed, where it lies, how it is read.
+
+    Parameters
+    ----------
+    name
+        As in ``params.yaml`` (``features.<name>``) and in paths.
+    title
+        As in tables: what a model reads.
+    parameters
+        The section ``features.<name>``.
+    suffix
+        Of the artifact of a shard.
+    extractor
+        Module with ``write(shard, params, out, stamp)``, which makes the artifact of a shard,
+        ``rows_of(samples, sample_rate, params)``, which makes the same rows of a single track, and
+        ``row_names(params)``: the names of a row's columns.
+    reader
+        Module with ``open_rows(paths, stamp)``, which returns
+        :class:`~genreflow.features.rows.FeatureRows`. It imports nothing of the extractor.
+    memory_mb
+        What a job may need [MB].
+    """
+
+    name: str
+    title: str
+    parameters: type[Section]
+    suffix: str
+    extractor: str
+    reader: str
+    memory_mb: int = 1000
+
+    @property
+    def section(self) -> str:
+        """Name of its section of ``params.yaml``."""
+        return f"features.{self.name}"
+
+    def artifact(self, shard: str) -> PurePosixPath:
+        """Return where the features of a shard lie, below the results."""
+        return PurePosixPath("features", self.name, f"{shard}{self.suffix}")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model as parameters, workflow and report see it.
+
+    Parameters
+    ----------
+    name
+        As in ``params.yaml``, in paths and in tables.
+    title
+        As in the report.
+    features
+        Name of the kind of features that it reads.
+    parameters
+        The section ``models.<name>``; the first line of its docstring says what the model is.
+    implementation
+        ``"module:Class"`` of a :class:`~genreflow.models.base.Model`, imported when it is used.
+    model_files
+        What :meth:`~genreflow.models.base.Model.save` writes.
+    tables
+        The tables that training leaves: ``history.csv``, ``cv.csv``, ``importance.csv``.
+    memory_mb
+        What a training job may need [MB].
+    priority
+        Trainings of higher priority start first, so that no core idles at the end.
+    distribution
+        The installed package that an entry from outside comes with; None for genreflow's own.
+    """
+
+    name: str
+    title: str
+    features: str
+    parameters: type[ModelSection]
+    implementation: str
+    model_files: tuple[str, ...]
+    tables: tuple[str, ...] = ()
+    memory_mb: int = 3000
+    priority: int = 0
+    distribution: str | None = None
+
+    @property
+    def section(self) -> str:
+        """Name of its section of ``params.yaml``."""
+        return f"models.{self.name}"
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the module that implements it."""
+        return self.implementation.partition(":")[0]
+
+    @property
+    def summary(self) -> str:
+        """What the model is, in a few words."""
+        return self.parameters.summary().partition(": ")[2].strip()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that a training job writes into its folder."""
+        return ("predictions.parquet", "model.json", *self.model_files, *self.tables)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a training depends on; what is only shown or planned with is not in it."""
+        return {
+            "features": self.features,
+            "implementation": self.implementation,
+            "model_files": self.model_files,
+            "tables": self.tables,
+        }

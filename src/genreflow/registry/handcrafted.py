@@ -1,0 +1,35 @@
+"""Handcrafted features: descriptors of a whole track."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from genreflow.registry.entry import FeatureKind
+from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section
+
+
+class Handcrafted(Section):
+    """Handcrafted features."""
+
+    set: Literal["classic", "extended"] = Field(
+        "classic", description="classic: 129 features of a track; extended: 387."
+    )
+    n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
+    hop_length: PositiveInt = Field(512, description="STFT hop [samples].")
+    n_mfcc: int = Field(13, ge=2, le=40, description="MFCCs of the classic set.")
+    rolloff_percent: Fraction = Field(0.85, description="Share of energy below the roll-off.")
+    silence_top_db: PositiveFloat = Field(
+        60.0, description="Leading and trailing silence lies so far below the peak [dB]."
+    )
+
+
+KIND = FeatureKind(
+    name="handcrafted",
+    title="handcrafted features of a track",
+    parameters=Handcrafted,
+    suffix=".parquet",
+    extractor="genreflow.features.handcrafted.extract",
+    reader="genreflow.features.handcrafted.read",
+)

@@ -1,0 +1,30 @@
+"""Log-mel windows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from genreflow.registry.entry import FeatureKind
+from genreflow.section import PositiveFloat, PositiveInt, Section
+
+
+class Mel(Section):
+    """Log-power mel windows."""
+
+    n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
+    hop_length: PositiveInt = Field(256, description="STFT hop [samples].")
+    n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")
+    fmin: float = Field(0.0, ge=0, description="Lowest frequency [Hz].")
+    fmax: PositiveFloat | None = Field(None, description="Highest frequency [Hz]; null: Nyquist.")
+    window_seconds: PositiveFloat = Field(1.5, description="Window length [s].")
+    overlap: float = Field(0.5, ge=0, le=0.95, description="Overlap of neighbouring windows.")
+
+
+KIND = FeatureKind(
+    name="mel",
+    title="mel windows",
+    parameters=Mel,
+    suffix=".npz",
+    extractor="genreflow.features.mel.extract",
+    reader="genreflow.features.mel.read",
+)

@@ -1,0 +1,35 @@
+"""What the sections of the Keras models share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from genreflow.registry.entry import ModelSection
+from genreflow.section import PositiveFloat, PositiveInt
+
+
+class NeuralSection(ModelSection):
+    """What the Keras models share."""
+
+    epochs: PositiveInt = Field(30, description="Most epochs.")
+    patience: PositiveInt = Field(
+        8, description="In the second half, stop after so many epochs without improvement."
+    )
+    batch_size: PositiveInt = Field(32, description="Windows per step.")
+    windows_per_track: PositiveInt = Field(
+        4, description="Windows drawn anew from each track every epoch."
+    )
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="sgd: with Nesterov momentum 0.9; takes less time per step."
+    )
+    learning_rate: PositiveFloat = Field(
+        1e-3, description="Peak learning rate; rises over a tenth of the steps, then falls to 0."
+    )
+    weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before the classifier.")
+    label_smoothing: float = Field(0.05, ge=0, lt=1, description="Label smoothing.")
+    mixup: float = Field(0.2, ge=0, description="Alpha of mixup between windows; 0: off.")
+    time_mask: float = Field(0.15, ge=0, lt=1, description="SpecAugment: longest masked time.")
+    frequency_mask: float = Field(0.1, ge=0, lt=1, description="SpecAugment: widest masked band.")

@@ -1,0 +1,38 @@
+"""ResNet50 on mel windows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from genreflow.registry.entry import ModelEntry
+from genreflow.registry.neural import NeuralSection
+from genreflow.section import PositiveInt
+
+
+class Resnet50Section(NeuralSection):
+    """`resnet50`: keras.applications' ResNet50."""
+
+    weights: Literal["imagenet"] | None = Field(
+        None, description="null: from scratch; imagenet: pre-trained (downloads 94 MB)."
+    )
+    input_size: int = Field(
+        64, ge=32, description="Windows are averaged to input_size × input_size."
+    )
+    epochs: PositiveInt = Field(10, description="Most epochs.")
+    windows_per_track: PositiveInt = Field(
+        2, description="Windows drawn anew from each track every epoch."
+    )
+
+
+ENTRY = ModelEntry(
+    name="resnet50",
+    title="ResNet50 on mel windows",
+    features="mel",
+    parameters=Resnet50Section,
+    implementation="genreflow.models.resnet50:Resnet50",
+    model_files=("model.keras",),
+    tables=("history.csv",),
+    priority=2,
+)

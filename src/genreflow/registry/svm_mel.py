@@ -1,0 +1,28 @@
+"""A linear support vector machine on mel windows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from genreflow.registry.entry import ModelEntry, ModelSection
+from genreflow.section import PositiveFloat, PositiveInt
+
+
+class SvmMelSection(ModelSection):
+    """`svm_mel`: linear SVM on standardised mel windows."""
+
+    windows_per_track: PositiveInt = Field(
+        12, description="Training windows drawn from a track, evenly spaced."
+    )
+    n_components: PositiveInt = Field(200, description="Principal components kept.")
+    C: PositiveFloat = Field(1.0, description="Inverse regularisation strength.")
+
+
+ENTRY = ModelEntry(
+    name="svm_mel",
+    title="SVM on mel windows",
+    features="mel",
+    parameters=SvmMelSection,
+    implementation="genreflow.models.svm_mel:SvmMel",
+    model_files=("model.skops",),
+)

@@ -1,0 +1,33 @@
+"""Gradient boosted trees on handcrafted features."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from genreflow.registry.entry import ModelEntry
+from genreflow.registry.grid import GridSection
+from genreflow.section import PositiveFloat, PositiveInt
+
+
+class XgbHandcraftedSection(GridSection):
+    """`xgb_handcrafted`: gradient boosted trees on handcrafted features."""
+
+    n_estimators: list[PositiveInt] = Field(
+        [200], min_length=1, description="Grid: boosting rounds."
+    )
+    max_depth: list[PositiveInt] = Field([3, 5], min_length=1, description="Grid: tree depth.")
+    learning_rate: list[PositiveFloat] = Field([0.1], min_length=1, description="Grid: shrinkage.")
+    subsample: float = Field(0.8, gt=0, le=1, description="Share of tracks per tree.")
+    colsample_bytree: float = Field(0.3, gt=0, le=1, description="Share of features per tree.")
+
+
+ENTRY = ModelEntry(
+    name="xgb_handcrafted",
+    title="XGBoost on handcrafted features",
+    features="handcrafted",
+    parameters=XgbHandcraftedSection,
+    implementation="genreflow.models.xgb_handcrafted:XgbHandcrafted",
+    model_files=("model.skops", "model.ubj"),
+    tables=("cv.csv", "importance.csv"),
+    memory_mb=1000,
+)

@@ -1,0 +1,130 @@
+"""A model card in Markdown for every trained model.
+
+Mitchell et al. (2019), "Model cards for model reporting", FAT*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from genreflow import registry
+from genreflow.registry import BASELINE
+from genreflow.report import text
+from genreflow.report.costs import Cost
+from genreflow.report.leaderboard import about
+from genreflow.report.page import templates
+from genreflow.report.provenance import Provenance
+from genreflow.report.results import Results
+
+_MISTAKES = 5
+
+
+def render_card(results: Results, model: str, cost: Cost, provenance: Provenance) -> str:
+    """Return the card of `model`."""
+    params = results.params
+    per_genre = results.table("per_genre")
+    per_genre = per_genre[(per_genre["model"] == model) & (per_genre["level"] == "track")]
+    usable = int((results.tracks["status"] == "ok").sum())
+    return templates.get_template("card.md.j2").render(
+        model=model,
+        about=_about(model),
+        input=_input(results, model),
+        genres=results.genres,
+        corpus=f"{text.count(usable, 'track')} in `{params.corpus.root}`",
+        split=f"{text.count(len(results.folds), 'fold')} ({params.splits.strategy})",
+        parameters=text.integer(cost.parameters),
+        size=text.number(cost.model_mb),
+        fit=text.duration(cost.fit_seconds),
+        predict=text.number(cost.predict_ms_per_track),
+        memory=text.number(cost.peak_rss_mb),
+        levels=[_level(level, metrics) for level, metrics in results.metrics[model].items()],
+        confidence=f"{100 * params.evaluation.confidence:g} %",
+        versus=_versus(results, model),
+        per_genre=[
+            {
+                "genre": row["genre"],
+                "precision": text.ratio(row["precision"]),
+                "recall": text.ratio(row["recall"]),
+                "f1": text.ratio(row["f1"]),
+                "support": row["support"],
+            }
+            for row in per_genre.to_dict("records")
+        ],
+        confusions=_mistakes(results.table("confusion"), model),
+        settings=yaml.safe_dump(params.section(registry.entry(model).section), sort_keys=False),
+        chosen=_chosen(results, model),
+        commit=f"{provenance.commit or 'not in a Git repository'}"
+        + (" with uncommitted changes" if provenance.dirty else ""),
+        fingerprint=provenance.corpus,
+        split_digest=provenance.split,
+        system=provenance.system,
+    )
+
+
+def _about(model: str) -> str:
+    """Return the model's title and what it is."""
+    return f"{about(model)}: {registry.entry(model).summary}"
+
+
+def _input(results: Results, model: str) -> str:
+    """Return which features the model reads, and how they were computed."""
+    kind = registry.features_of(model)
+    settings = results.params.section(kind.section)
+    return f"{kind.title} ({', '.join(f'{name} {value}' for name, value in settings.items())})"
+
+
+def _level(level: str, metrics: Mapping[str, Any]) -> dict[str, str]:
+    get = metrics.get
+    return {
+        "level": level,
+        "n": text.integer(metrics["n"]),
+        "accuracy": text.percent_interval(
+            metrics["accuracy"], get("accuracy_low"), get("accuracy_high")
+        ),
+        "f1": text.ratio_interval(metrics["f1_macro"], get("f1_macro_low"), get("f1_macro_high")),
+        "precision": text.ratio(metrics["precision_macro"]),
+        "recall": text.ratio(metrics["recall_macro"]),
+        "ece": text.ratio(metrics["ece"]),
+    }
+
+
+def _versus(results: Results, model: str) -> str:
+    if model == BASELINE:
+        return "This is the baseline that the other models are compared with."
+    metrics = results.track(model)
+    if "p_adjusted" not in metrics:
+        return ""
+    difference = text.points_interval(
+        metrics["delta_accuracy"], metrics.get("delta_low"), metrics.get("delta_high")
+    )
+    return (
+        f"Against the baseline `{BASELINE}`: {difference} percentage points, "
+        f"p {text.p_value(metrics['p_adjusted'])} (exact McNemar test, Holm-corrected)."
+    )
+
+
+def _mistakes(confusion: pd.DataFrame, model: str) -> str:
+    wrong = confusion[
+        (confusion["model"] == model)
+        & (confusion["level"] == "track")
+        & (confusion["actual"] != confusion["predicted"])
+        & (confusion["count"] > 0)
+    ].sort_values(["count", "actual", "predicted"], ascending=[False, True, True])
+    return ", ".join(
+        f"{row.actual} taken for {row.predicted} ({row.count}×)"
+        for row in wrong.head(_MISTAKES).itertuples(index=False, name="Row")
+    )
+
+
+def _chosen(results: Results, model: str) -> str:
+    """Return what training chose in each fold as YAML; "" where it chose nothing."""
+    chosen = {
+        fold: facts["best"]
+        for fold, facts in results.model_facts[model].items()
+        if facts.get("best")
+    }
+    return yaml.safe_dump(chosen, sort_keys=True) if chosen else ""

@@ -1,0 +1,22 @@
+"""What every section of ``params.yaml`` has in common, and the types that many of them use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A section of ``params.yaml``: unknown keys are errors and values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the docstring, which says what the section is for."""
+        return (cls.__doc__ or "").splitlines()[0]

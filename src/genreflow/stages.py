@@ -1,0 +1,86 @@
+"""What DVC's stages need beside the rules: small files that they read as parameters.
+
+DVC compares parameters by value and draws an edge to the stage that writes their file. Thus
+``workflow/code.yaml`` (by the stage ``code``) says for each step which code it runs, and
+``workflow/inputs.yaml`` (by ``inputs``) for each model which features it reads: an edit reruns what
+it changes, and ``dvc.yaml`` names neither modules nor features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from genreflow import leftovers
+from genreflow.code import code_digests
+from genreflow.corpus.demo.styles import STYLES
+from genreflow.corpus.scan import find_genres, list_shards
+from genreflow.folds import fold_names
+from genreflow.params import Params
+from genreflow.registry import FEATURES, features_of
+from genreflow.steps import STEPS, takes_part
+from genreflow.store.files import file_sha256, text_sha256, write_json, write_text
+
+CODE = Path("workflow/code.yaml")
+INPUTS = Path("workflow/inputs.yaml")
+
+
+def genres(params: Params) -> tuple[str, ...]:
+    """Return the genres of the corpus, without needing the demo to be there.
+
+    Raises
+    ------
+    genreflow.corpus.scan.CorpusError
+        There is no such folder, or no genre in it.
+    """
+    return tuple(STYLES) if params.is_demo else find_genres(Path(params.corpus.root))
+
+
+def write_code(params: Params, results: Path) -> None:
+    """Write the digests of all steps' code, and put aside what isn't of this run.
+
+    This is the first stage of a run: whatever is wrong with the parameters shows here, where it
+    costs nothing. DVC removes a stage's outputs before it runs.
+    """
+    wanted = leftovers.Wanted.by(params, genres(params))
+    leftovers.bring_back(results, wanted)
+    leftovers.set_aside(results, wanted)
+    _write(code_digests(), CODE)
+
+
+def write_inputs(params: Params, results: Path) -> None:
+    """Write for each model the digest of the features that it reads."""
+    shards = list_shards(genres(params), params.corpus.shards_per_genre)
+    digests = {
+        kind.name: text_sha256(
+            f"{shard} {file_sha256(results / kind.artifact(shard))}\n" for shard in shards
+        )
+        for kind in FEATURES.values()
+    }
+    models = params.evaluation.models
+    _write({model: digests[features_of(model).name] for model in models}, INPUTS)
+
+
+def fill_in_costs(params: Params, results: Path) -> None:
+    """Write an empty measurement for each job that has none.
+
+    What comes from DVC's cache was not measured here, yet the report reads what every job cost.
+    """
+    jobs = {
+        "genre": genres(params),
+        "shard": tuple(list_shards(genres(params), params.corpus.shards_per_genre)),
+        "fold": tuple(fold_names(params.splits)),
+        None: (None,),
+    }
+    for step in STEPS.values():
+        if takes_part(step.name, params):
+            for job in jobs[step.per]:
+                if not (path := results / step.cost(job)).exists():
+                    write_json({}, path)
+
+
+def _write(values: Mapping[str, str], path: Path) -> None:
+    header = "# Written by a stage of dvc.yaml; never edit it.\n"
+    write_text(header + yaml.safe_dump(dict(values), sort_keys=False), path)

@@ -1,0 +1,157 @@
+"""The table of steps: what each runs, which parameters are its own, and whose artifacts it reads.
+
+Everything that must know this is made from here: the digests of code that both tools watch, the
+stamps in artifacts, docs/reruns.md, and what the tests expect of both tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from genreflow.params import Params
+from genreflow.registry import BASELINE, FEATURES, MODELS, features_of
+
+Fan = Literal["genre", "shard", "fold"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the pipeline: a rule of Snakemake and a stage of DVC.
+
+    Parameters
+    ----------
+    name
+        Of the rule. DVC's stage has the same, but for ``features@mel`` and ``train@cnn``.
+    modules
+        Where its code begins; what these import belongs to it.
+    script
+        In ``workflow/scripts``.
+    sections
+        Its own sections of ``params.yaml``; they are in the stamps of what it makes.
+    needs
+        Steps whose artifacts it reads.
+    settings
+        Parameters that decide which files it reads or makes, but not what these hold.
+    per
+        What there is one job for: each genre, shard or fold; None where one job does it all.
+    facts
+        What the registry says to it. It counts as code: titles, where they are printed.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    script: str
+    sections: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    per: Fan | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def cost(self, job: str | None = None) -> PurePosixPath:
+        """Return where its jobs say how long they took, below the results.
+
+        Parameters
+        ----------
+        job
+            A genre, shard or fold, or the wildcard that stands for it.
+        """
+        folder = PurePosixPath("benchmarks")
+        return folder / (f"{self.name}.json" if job is None else f"{self.name}/{job}.json")
+
+
+def _steps() -> Iterator[Step]:
+    yield Step("demo", ("genreflow.corpus.demo.synthesise",), "demo", ("demo",), per="genre")
+    yield Step(
+        "audio",
+        ("genreflow.audio.write", "genreflow.corpus.scan"),
+        "audio",
+        ("audio",),
+        needs=("demo",),
+        settings=("corpus.root", "corpus.shards_per_genre"),
+        per="shard",
+    )
+    for kind in FEATURES.values():
+        yield Step(
+            kind.name,
+            (kind.extractor,),
+            "features",
+            (kind.section,),
+            needs=("audio",),
+            per="shard",
+            facts={"suffix": kind.suffix},
+        )
+    yield Step("tracks", ("genreflow.tracks.manifest",), "tracks", ("tracks",), needs=("audio",))
+    yield Step(
+        "splits",
+        ("genreflow.tracks.splits",),
+        "splits",
+        ("splits",),
+        needs=("tracks",),
+        settings=("corpus.groups",),
+    )
+    for model in MODELS.values():
+        kind = FEATURES[model.features]
+        yield Step(
+            f"train_{model.name}",
+            ("genreflow.training", kind.reader, model.module),
+            "train",
+            (model.section,),
+            needs=(kind.name, "splits"),
+            per="fold",
+            facts=model.facts(),
+        )
+    baseline = features_of(BASELINE)
+    yield Step(
+        "naive",
+        ("genreflow.evaluation.naive", baseline.reader, MODELS[BASELINE].module),
+        "naive",
+        (MODELS[BASELINE].section,),
+        needs=(baseline.name, "splits"),
+    )
+    yield Step(
+        "evaluate",
+        ("genreflow.evaluation.run",),
+        "evaluate",
+        ("evaluation",),
+        needs=("tracks", *(f"train_{model}" for model in MODELS)),
+        facts={"tables": {model.name: model.tables for model in MODELS.values()}},
+    )
+    yield Step(
+        "explore",
+        ("genreflow.exploration.run",),
+        "explore",
+        ("exploration", FEATURES["mel"].section),
+        needs=("tracks", "handcrafted"),
+    )
+    yield Step(
+        "report",
+        ("genreflow.report.build",),
+        "report",
+        ("report",),
+        needs=("evaluate", "naive", "explore"),
+        facts={"models": {m.name: (m.title, m.summary, m.features) for m in MODELS.values()}},
+    )
+
+
+STEPS: dict[str, Step] = {step.name: step for step in _steps()}
+"""All steps, in the order of the pipeline."""
+
+
+def takes_part(name: str, params: Params) -> bool:
+    """Tell whether a run makes this step: the demo and single models may stay out."""
+    if name == "demo":
+        return params.is_demo
+    model = name.removeprefix("train_")
+    return model == name or model in params.evaluation.models
+
+
+def downstream(names: set[str]) -> set[str]:
+    """Add all steps that read, by however many steps between, what one of `names` makes."""
+    found = set(names)
+    for step in STEPS.values():
+        if found & set(step.needs):
+            found.add(step.name)
+    return found

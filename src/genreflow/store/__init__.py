@@ -1,0 +1,1 @@
+"""How anything is kept on disk: whole or not at all, the same bytes each time, with its origin."""

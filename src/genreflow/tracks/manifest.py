@@ -1,0 +1,148 @@
+"""The manifest of all tracks: what was found, what was set aside and why, and what repeats."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from genreflow.audio.cache import AudioShard
+from genreflow.errors import GenreflowError
+from genreflow.params import Tracks
+from genreflow.store.stamp import Stamp
+from genreflow.store.tables import read_stamp, read_table
+from genreflow.tracks.duplicates import landmarks, near_duplicates
+from genreflow.tracks.groups import join_pairs
+
+log = logging.getLogger(__name__)
+
+COLUMNS = [
+    "track_id",
+    "genre",
+    "shard",
+    "codec",
+    "sample_rate",
+    "channels",
+    "seconds",
+    "status",
+    "reason",
+    "source_sha256",
+    "pcm_sha256",
+    "duplicate_group",
+    "duplicate_kind",
+]
+
+
+class TracksError(GenreflowError):
+    """The corpus as a whole can't be used."""
+
+
+def collect_tracks(
+    manifests: Sequence[Path], shards: Sequence[Path], expected: Stamp, params: Tracks
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Join the manifests of all shards and mark recordings that occur more than once.
+
+    Parameters
+    ----------
+    manifests, shards
+        ``results/audio/<shard>.parquet`` and ``.arrow``, in the same order.
+    expected
+        The stamp that both carry.
+    params
+        The section ``tracks``.
+
+    Returns
+    -------
+    tracks : DataFrame
+        One row per file found, sorted by track_id, with the columns ``COLUMNS``.
+        ``duplicate_group`` is the smallest track_id of the group, or ``""``; ``duplicate_kind``
+        is ``exact``, ``near`` or ``""``.
+    facts : dict
+        ``audio``: shard → digest of its audio; ``ignored``: files that are no audio.
+
+    Raises
+    ------
+    TracksError
+        More than ``max_rejected_fraction`` of the files were set aside, or none is usable.
+    """
+    frames, ignored, digests = [], [], {}
+    for manifest, shard in zip(manifests, shards, strict=True):
+        frames.append(read_table(manifest, expected))
+        ignored.extend(read_stamp(manifest).facts["ignored"])
+        with AudioShard(shard, expected) as audio:
+            digests[shard.stem] = audio.digest
+    tracks = pd.concat(frames, ignore_index=True).sort_values("track_id", ignore_index=True)
+    _check_rejections(tracks, params)
+    tracks = tracks.join(_find_duplicates(tracks, shards, expected, params))
+    return tracks[COLUMNS], {"audio": digests, "ignored": sorted(ignored)}
+
+
+def _check_rejections(tracks: pd.DataFrame, params: Tracks) -> None:
+    rejected = tracks[tracks["status"] == "rejected"]
+    if len(rejected) == len(tracks):
+        listing = _list(rejected)
+        raise TracksError(f"no usable track among {len(tracks)} files{listing}")
+    share = len(rejected) / len(tracks)
+    if share > params.max_rejected_fraction:
+        raise TracksError(
+            f"{len(rejected)} of {len(tracks)} files ({share:.0%}) had to be set aside, more than "
+            f"tracks.max_rejected_fraction = {params.max_rejected_fraction} allows; mend or remove "
+            f"them, or raise the parameter:{_list(rejected)}"
+        )
+    for row in rejected.itertuples():
+        log.warning("set aside: %s: %s", row.track_id, row.reason)
+    for genre in sorted(set(tracks["genre"]) - set(tracks.loc[tracks["status"] == "ok", "genre"])):
+        raise TracksError(
+            f"genre {genre}: none of its files is usable; mend them or remove the folder:"
+            + _list(rejected[rejected["genre"] == genre])
+        )
+
+
+def _list(rejected: pd.DataFrame) -> str:
+    return "".join(f"\n  {row.track_id}: {row.reason}" for row in rejected.itertuples())
+
+
+def _find_duplicates(
+    tracks: pd.DataFrame, shards: Sequence[Path], expected: Stamp, params: Tracks
+) -> pd.DataFrame:
+    usable = tracks[tracks["status"] == "ok"]
+    exact = usable.groupby("pcm_sha256").indices.values()
+    # Equal samples have equal fingerprints: one of them speaks for all.
+    pairs = [(rows[0], row) for rows in exact for row in rows[1:]]
+    kind = pd.Series("", index=usable.index)
+    if params.near_duplicates:
+        firsts = sorted(int(rows[0]) for rows in exact)
+        names = usable["track_id"].iloc[firsts].tolist()
+        with ExitStack() as stack:
+            audio = [stack.enter_context(AudioShard(path, expected)) for path in shards]
+            where = {name: (s, row) for s in audio for row, name in enumerate(s.track_id)}
+
+            def samples(position: int) -> npt.NDArray[np.int16]:
+                shard, row = where[names[position]]
+                return shard.samples(row)
+
+            prints = [landmarks(samples(position)) for position in range(len(names))]
+            matches = near_duplicates(prints, samples)
+        for match in matches:
+            log.info(
+                "same recording: %s = %s (%d landmarks agree, correlation %.2f)",
+                names[match.first],
+                names[match.second],
+                match.matches,
+                match.correlation,
+            )
+            pair = (firsts[match.first], firsts[match.second])
+            pairs.append(pair)
+            kind.iloc[list(pair)] = "near"
+    kind[usable["pcm_sha256"].duplicated(keep=False)] = "exact"
+    label = pd.Series(join_pairs(pairs, len(usable)), index=usable.index)
+    group = usable["track_id"].groupby(label).transform("min")
+    group[label.groupby(label).transform("size") == 1] = ""
+    found = pd.DataFrame({"duplicate_group": group, "duplicate_kind": kind})
+    return found.reindex(tracks.index, fill_value="")
