@@ -5,14 +5,14 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint sync record gtzan bench gpu lock params
+.PHONY: help run test lint sync record prune unlock gtzan bench gpu lock params
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
 	@$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default $(ARGS)
-	@$(BIN)/genreflow leaderboard
+	@$(if $(filter -n --dry-run --dryrun,$(ARGS)),,$(BIN)/genreflow leaderboard)
 
 test: lint ## Run the linters and all tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
@@ -21,14 +21,22 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/snakemake --lint
+	@# All rules share the environment that Snakemake runs in, so there is none to name for each.
+	$(BIN)/snakemake --lint text 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment' && exit 1 || true
 
 sync: .venv/.installed ## After dvc checkout or dvc pull: let Snakemake know that all is made
 	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/sync.sh
 
 record: .venv/.installed ## After a Snakemake run: record its results in dvc.lock
 	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/record.sh
+
+prune: .venv/.installed ## List results that params.yaml doesn't ask for, and remove them if you say so
+	@$(BIN)/genreflow prune $(ARGS)
+
+unlock: .venv/.installed ## After a crash: let Snakemake use this folder again
+	@$(BIN)/snakemake --unlock --cores 1
 
 gtzan: .venv/.installed ## Download GTZAN into data/genres and verify it
 	@$(INSTALL) --require-hashes -r requirements/gtzan.lock 2>/dev/null || { echo "error: mirdata can't be installed without a network; connect and run 'make gtzan' again." >&2; exit 1; }
@@ -42,8 +50,8 @@ gpu: .venv/.installed ## Replace the CPU builds of TensorFlow and XGBoost by the
 	$(BIN)/uv pip uninstall --python .venv tensorflow-cpu xgboost-cpu
 	$(INSTALL) -e ".[gpu]"
 
-params: .venv/.installed-dev ## Write what is generated from the parameter models
-	$(BIN)/python -m genreflow.schema
+params: .venv/.installed ## Write params.yaml anew (your values stay), its schema and the tables in the docs
+	@PYTHONPATH=src $(BIN)/python -m genreflow.generate
 
 lock: .venv/.installed-dev ## Resolve the requirements anew
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh

@@ -41,7 +41,8 @@ from genreflow.audio.decode import decode
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.features.handcrafted.extract import extract
-from genreflow.features.mel.extract import cut_windows, log_mel, window_geometry, write_mel
+from genreflow.features.mel.extract import rows_of
+from genreflow.features.mel.extract import write as write_mel
 from genreflow.features.mel.read import MelWindows
 from genreflow.params import Params
 from genreflow.registry.handcrafted import Handcrafted
@@ -100,15 +101,14 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
 
     extended = Handcrafted(set="extended")
     script = each(lambda y: reference.handcrafted(y, RATE), amplitudes)
-    classic = each(lambda s: extract(s, RATE, PARAMS.features.handcrafted), samples)
+    classic = each(lambda s: extract(s, RATE, PARAMS.at("features.handcrafted")), samples)
     yield Contender("handcrafted", "librosa, one call per descriptor", script, is_reference=True)
     yield Contender("handcrafted", "genreflow classic (129)", classic, ">= 5")
     richer = each(lambda s: extract(s, RATE, extended), samples)
     yield Contender("handcrafted", "genreflow extended (387)", richer)
 
     def windows(track: Samples) -> object:
-        mel = PARAMS.features.mel
-        return cut_windows(log_mel(track, RATE, mel), *window_geometry(RATE, mel))
+        return rows_of(track, RATE, PARAMS.at("features.mel"))
 
     one_by_one = each(lambda y: reference.mel_windows(y, RATE), amplitudes)
     yield Contender("mel", "librosa, one call per window", one_by_one, is_reference=True)
@@ -161,7 +161,7 @@ def size_of_mel(paths: list[Path], folder: Path) -> float:
     arrow, npz = folder / "any.arrow", folder / "any.npz"
     write_audio(files, "any", PARAMS.audio, arrow, folder / "any.parquet", audio, [])
     with AudioShard(arrow, audio) as shard:
-        write_mel(shard, PARAMS.features.mel, npz, mel)
+        write_mel(shard, PARAMS.at("features.mel"), npz, mel)
     with MelWindows([npz], mel) as windows:
         return npz.stat().st_size / (4 * float(np.prod(windows.shape)))
 

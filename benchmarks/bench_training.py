@@ -23,13 +23,14 @@ from rich.console import Console
 from rich.progress import track as progress
 from rows import Row, write
 
-from genreflow import lineage, registry
+from genreflow import lineage
 from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import find_genres, list_shards, scan_shard
-from genreflow.features.mel.extract import write_mel
+from genreflow.features.mel.extract import write as write_mel
 from genreflow.features.mel.read import MelWindows
 from genreflow.models.base import Examples, Signature
+from genreflow.models.loading import create
 from genreflow.params import Params, parse
 
 STEPS = {"cnn": 40, "lstm": 40, "resnet50": 8}
@@ -60,7 +61,7 @@ def mel_shards(corpus: Path, params: Params, tracks_per_genre: int, folder: Path
         some = [files[i] for i in chosen]
         write_audio(some, name, params.audio, arrow, folder / f"{name}.parquet", audio, [])
         with AudioShard(arrow, audio) as samples:
-            write_mel(samples, params.features.mel, npz, mel)
+            write_mel(samples, params.at("features.mel"), npz, mel)
         paths.append(npz)
     return paths
 
@@ -94,7 +95,7 @@ def main(
             examples, genres = all_examples(windows)
             for model_name in progress(STEPS, "networks", console=Console(stderr=True)):
                 signature = Signature(model_name, genres, windows.shape[1:])
-                model: Any = registry.create(getattr(params.models, model_name), signature)
+                model: Any = create(params.at(f"models.{model_name}"), signature)
                 batches, _ = model.begin(examples)
                 steps = min(STEPS[model_name], len(batches))
                 in_memory = [batches[i] for i in range(steps)]

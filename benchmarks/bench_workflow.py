@@ -29,6 +29,8 @@ import typer
 import yaml
 from rows import Row, write
 
+from genreflow.store.files import read_json
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BIN = Path(sys.executable).parent
@@ -81,11 +83,11 @@ class Project:
         return run(command, self.folder)
 
     def peaks(self) -> pd.Series:
-        """Return the largest memory of any job by rule [MB], from the benchmark files."""
-        files = (self.folder / "results/benchmarks").glob("*/*.tsv")
-        found = {path: pd.read_csv(path, sep="\t")["max_rss"].max() for path in files}
-        rules = [path.parent.name for path in found]
-        return pd.Series(list(found.values()), dtype=float).groupby(rules).max()
+        """Return the largest memory of any job by step [MB], as the jobs wrote it down."""
+        files = list((self.folder / "results/benchmarks").glob("*/*.json"))
+        found = [read_json(path)["peak_rss_mb"] for path in files]
+        steps = [path.parent.name for path in files]
+        return pd.Series(found, dtype=float).groupby(steps).max()
 
 
 def run(command: tuple[str, ...], folder: Path) -> Seconds:
@@ -151,6 +153,7 @@ def read_epoch(folder: Path) -> float:
     """Read an epoch of the CNN's windows; return the largest memory of this process [MB]."""
     from genreflow import lineage
     from genreflow.features.mel.read import MelWindows
+    from genreflow.jobs import peak_rss_mb
     from genreflow.models.base import Examples
     from genreflow.models.neural.batches import WindowBatches
     from genreflow.params import load
@@ -161,10 +164,10 @@ def read_epoch(folder: Path) -> float:
         track = windows.window_track
         examples = Examples(windows, np.arange(len(windows)), 0 * track, track, track)
         silence = np.zeros((windows.shape[2], 1), dtype=np.float32)
-        batches = WindowBatches(examples, params.models.cnn, 1, silence)
+        batches = WindowBatches(examples, params.at("models.cnn"), 1, silence)
         for i in range(len(batches)):
             batches[i]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    return peak_rss_mb()
 
 
 def start_up(project: Project, folder: Path, repeats: int) -> Iterator[Row]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,8 @@ from genreflow import lineage
 from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import list_shards, scan_shard
-from genreflow.features.handcrafted.extract import write_handcrafted
-from genreflow.features.mel.extract import write_mel
 from genreflow.params import Params, parse
+from genreflow.registry import FEATURES
 from genreflow.store import tables
 
 GENRES = ("drone", "hiss", "pulse")
@@ -54,7 +54,7 @@ class Corpus:
         return self.folder / "splits.parquet"
 
     def features(self, kind: str) -> list[Path]:
-        return sorted((self.folder / kind).glob("*.*"))
+        return sorted((self.folder / "features" / kind).glob("*.*"))
 
     def track(self, name: str) -> Path:
         return self.folder / "genres" / name
@@ -84,14 +84,16 @@ def make_corpus(folder: Path, *, loud_test_tracks: bool = False) -> Corpus:
         )
         with AudioShard(arrow, audio_stamp) as audio:
             digests[shard.name] = audio.digest
-            mel, handcrafted = params.features.mel, params.features.handcrafted
-            out = folder / "mel" / f"{shard.name}.npz"
-            write_mel(audio, mel, out, lineage.stamp("mel", params))
-            out = folder / "handcrafted" / f"{shard.name}.parquet"
-            write_handcrafted(audio, handcrafted, out, lineage.stamp("handcrafted", params))
+            for kind in FEATURES.values():
+                import_module(kind.extractor).write(
+                    audio,
+                    params.at(kind.section),
+                    folder / kind.artifact(shard.name),
+                    lineage.stamp(kind.name, params),
+                )
     splits = pd.DataFrame(rows, columns=["fold", "track_id", "genre", "group", "role"])
-    stamp = replace(lineage.stamp("splits", params), facts={"audio": digests})
     corpus = Corpus(folder, params)
+    stamp = lineage.stamp("splits", params).with_facts(audio=digests)
     tables.write_table(splits, corpus.splits, stamp)
     return corpus
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import soundfile
 
-from genreflow import lineage
+from genreflow import lineage, registry
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.predictions import WHOLE_TRACK
 from genreflow.evaluation.run import evaluate
+from genreflow.exploration.run import explore
+from genreflow.models.base import Signature
+from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
-from genreflow.store import files, tables
+from genreflow.report.results import Inputs
+from genreflow.steps import STEPS
+from genreflow.store import tables
+from genreflow.store.files import file_sha256, write_csv, write_json
 
 GENRES = (
     "blues",
@@ -40,17 +47,20 @@ SKILL = {
     "lstm": 1.4,
     "resnet50": 1.6,
 }
-IN_ROUNDS = ("xgb_mel", "cnn", "lstm", "resnet50")
+FEATURES = tuple(f"feature_{number:02d}_mean" for number in range(12))
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where the files of an invented run lie."""
+    """Where the files of an invented run lie; `trained` is by file name and then by model."""
 
     params: Params
     results: Path
-    predictions: dict[str, list[Path]]
-    histories: dict[str, list[Path]]
+    trained: dict[str, dict[str, list[Path]]]
+
+    @property
+    def models(self) -> list[str]:
+        return list(self.trained["predictions.parquet"])
 
     @property
     def splits(self) -> Path:
@@ -65,8 +75,33 @@ class Run:
         return self.results / "evaluation"
 
     @property
+    def exploration(self) -> Path:
+        return self.results / "exploration"
+
+    @property
+    def naive(self) -> Path:
+        return self.results / "naive.json"
+
+    @property
     def report(self) -> Path:
         return self.results / "report"
+
+    @property
+    def costs(self) -> list[Path]:
+        return sorted((self.results / "benchmarks").rglob("*.json"))
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs(
+            self.evaluation, self.exploration, self.naive, self.tracks, self.splits, self.costs
+        )
+
+    def features(self, kind: str) -> list[Path]:
+        return sorted((self.results / "features" / kind).iterdir())
+
+    @property
+    def audio(self) -> list[Path]:
+        return sorted((self.results / "audio").glob("*.arrow"))
 
 
 def make_run(
@@ -79,9 +114,11 @@ def make_run(
     genres: tuple[str, ...] = GENRES,
     seed: int = 0,
 ) -> Run:
-    """Write tracks, splits, predictions, histories, model and cost files below `results`.
+    """Write below `results` what a run leaves before the evaluation and the exploration.
 
-    `n_folds` 1 is a hold-out split.
+    That is tracks, splits, the naive protocol's claim, costs, and of every model and fold the
+    predictions, ``model.json`` and the tables that the registry names. `n_folds` 1 is a hold-out
+    split.
     """
     rng = np.random.default_rng(seed)
     strategy = {"strategy": "holdout"} if n_folds == 1 else {"strategy": "kfold"}
@@ -89,34 +126,33 @@ def make_run(
         {"splits": {**strategy, "n_splits": max(2, n_folds)}, "evaluation": {"n_bootstrap": 300}}
     )
     tracks = _tracks(genres, tracks_per_genre, rng)
-    stamp = replace(lineage.stamp("tracks", params), facts={"ignored": ["blues/cover.png"]})
+    stamp = lineage.stamp("tracks", params).with_facts(ignored=["blues/cover.png"])
     tables.write_table(tracks, results / "tracks.parquet", stamp)
     splits = _splits(tracks[tracks["status"] == "ok"], n_folds, rng)
     tables.write_table(splits, results / "splits.parquet", lineage.stamp("splits", params))
     # What makes a track hard is shared by the models, as it is in music.
     hardness = dict(zip(tracks["track_id"], rng.normal(0, 1.2, len(tracks)), strict=True))
     lures = dict(zip(tracks["track_id"], rng.integers(1, 3, len(tracks)), strict=True))
-    predictions: dict[str, list[Path]] = {model: [] for model in models}
-    histories: dict[str, list[Path]] = {model: [] for model in models if model in IN_ROUNDS}
+    trained: dict[str, dict[str, list[Path]]] = {}
     for model in models:
         for fold in splits["fold"].unique():
             folder = results / "models" / model / fold
-            table = _predictions(
-                model, splits[splits["fold"] == fold], genres, windows, hardness, lures, rng
-            )
+            rows = splits[splits["fold"] == fold]
+            table = _predictions(model, rows, genres, windows, hardness, lures, rng)
             path = folder / "predictions.parquet"
-            stamp = lineage.stamp("predictions", params, model=model)
-            tables.write_table(table, path, stamp)
-            predictions[model].append(path)
-            files.write_json(
-                {"best": {"rounds": 12}, "n_parameters": 1000 * len(model)}, folder / "model.json"
-            )
-            (folder / "model.keras").write_bytes(b"x" * 2000 * len(model))
-            _write_costs(model, fold, path, results, rng)
-            if model in histories:
-                histories[model].append(folder / "history.csv")
-                _write_history(folder / "history.csv", rng)
-    return Run(params, results, predictions, histories)
+            tables.write_table(table, path, lineage.of_predictions(model, params))
+            _write_metadata(model, params, genres, folder)
+            _write_tables(model, folder, rng)
+            for name in ("predictions.parquet", "model.json", *registry.entry(model).tables):
+                trained.setdefault(name, {}).setdefault(model, []).append(folder / name)
+            _write_cost(results, f"train_{model}", fold, rng, _training_cost(path, rng))
+    for genre in genres:
+        _write_cost(results, "audio", genre, rng)
+    _write_cost(results, "splits", None, rng)
+    run = Run(params, results, trained)
+    claim = {"accuracy": 0.93, "f1_macro": 0.92, "n": 900, "n_tracks": 90, "n_shared": 88}
+    write_json({"model": registry.BASELINE} | claim, run.naive)
+    return run
 
 
 def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -205,29 +241,28 @@ def _predictions(
     return pd.concat([keys, pd.DataFrame(shares, columns=list(genres))], axis=1)
 
 
-def _write_costs(
-    model: str, fold: str, predictions: Path, results: Path, rng: np.random.Generator
-) -> None:
-    path = results / "benchmarks" / model / f"{fold}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps(
-            {
-                "fit_seconds": float(rng.uniform(5, 300)),
-                "predict_seconds": float(rng.uniform(0.1, 3)),
-                "n_tracks_predicted": 60,
-                "peak_rss_mb": float(rng.uniform(200, 900)),
-                "predictions_sha256": hashlib.sha256(predictions.read_bytes()).hexdigest(),
-            }
-        )
+def _write_metadata(model: str, params: Params, genres: Sequence[str], folder: Path) -> None:
+    metadata = Metadata(
+        Signature(model, tuple(genres), (1,)),
+        lineage.of_model(model, params),
+        best={"rounds": 12},
+        n_parameters=1000 * len(model),
+        model_bytes=2000 * len(model),
     )
+    write_metadata(metadata, folder)
 
 
-def _write_history(path: Path, rng: np.random.Generator) -> None:
+def _write_tables(model: str, folder: Path, rng: np.random.Generator) -> None:
+    invented = {"history.csv": _history, "cv.csv": _grid, "importance.csv": _importance}
+    for name in registry.entry(model).tables:
+        write_csv(invented[name](rng), folder / name)
+
+
+def _history(rng: np.random.Generator) -> pd.DataFrame:
     epoch = np.arange(1, 21)
     loss = 2.2 * np.exp(-epoch / 6) + 0.3 + rng.normal(0, 0.02, 20)
     val_loss = 1.9 * np.exp(-epoch / 5) + 0.7 + 0.02 * epoch + rng.normal(0, 0.03, 20)
-    pd.DataFrame(
+    return pd.DataFrame(
         {
             "epoch": epoch,
             "loss": loss,
@@ -235,45 +270,76 @@ def _write_history(path: Path, rng: np.random.Generator) -> None:
             "val_loss": val_loss,
             "val_accuracy": 1 - val_loss / 3,
         }
-    ).to_csv(path, index=False)
+    )
+
+
+def _grid(rng: np.random.Generator) -> pd.DataFrame:
+    mean = rng.uniform(0.5, 0.8, 3)
+    table = pd.DataFrame(
+        {
+            "params": [json.dumps({"C": C, "selected_fraction": 0.5}) for C in (1.0, 3.0, 10.0)],
+            "mean": mean,
+            "std": rng.uniform(0.01, 0.05, 3),
+        }
+    )
+    return table.assign(rank=table["mean"].rank(ascending=False).astype(int))
+
+
+def _importance(rng: np.random.Generator) -> pd.DataFrame:
+    return pd.DataFrame({"feature": FEATURES, "gain": rng.dirichlet(np.ones(len(FEATURES)))})
+
+
+def _training_cost(predictions: Path, rng: np.random.Generator) -> dict[str, object]:
+    return {
+        "fit_seconds": float(rng.uniform(5, 300)),
+        "predict_seconds": float(rng.uniform(0.1, 3)),
+        "n_tracks_predicted": 60,
+        "predictions_sha256": file_sha256(predictions),
+    }
+
+
+def _write_cost(
+    results: Path,
+    step: str,
+    job: str | None,
+    rng: np.random.Generator,
+    more: dict[str, object] | None = None,
+) -> None:
+    cost = {"seconds": float(rng.uniform(1, 400)), "peak_rss_mb": float(rng.uniform(200, 900))}
+    write_json(cost | (more or {}), results / STEPS[step].cost(job))
 
 
 def evaluate_run(run: Run) -> None:
     """Evaluate a run into its own folders."""
-    evaluate(
-        run.params,
-        run.predictions,
-        run.splits,
-        run.tracks,
-        run.histories,
-        run.evaluation,
-        run.report,
-    )
+    evaluate(run.params, run.trained, run.splits, run.tracks, run.evaluation, run.report)
 
 
-def add_features(run: Run, *, n_features: int = 12, seed: int = 1) -> None:
+def explore_run(run: Run) -> None:
+    """Invent features and audio of a run, and explore them into its own folder."""
+    add_features(run)
+    explore(run.params, run.tracks, run.features("handcrafted"), run.audio, run.exploration)
+
+
+def add_features(run: Run, seed: int = 1) -> None:
     """Write handcrafted features of all usable tracks, and audio of the first of each genre."""
     rng = np.random.default_rng(seed)
     tracks = tables.read_table(run.tracks, lineage.stamp("tracks", run.params))
     tracks = tracks[tracks["status"] == "ok"]
-    centres = {genre: rng.normal(0, 2, n_features) for genre in tracks["genre"].unique()}
+    centres = {genre: rng.normal(0, 2, len(FEATURES)) for genre in tracks["genre"].unique()}
+    stamp = lineage.stamp("handcrafted", run.params).with_facts(audio="digest")
     for shard, part in tracks.groupby("shard"):
-        values = rng.normal(0, 1, (len(part), n_features)) + centres[str(part["genre"].iloc[0])]
+        values = rng.normal(0, 1, (len(part), len(FEATURES)))
+        values += centres[str(part["genre"].iloc[0])]
         values[:, 1] = values[:, 0] * -2 + rng.normal(0, 0.1, len(part))
-        names = [f"feature_{number:02d}_mean" for number in range(n_features)]
         table = pd.concat(
             [
                 part[["track_id", "genre"]].reset_index(drop=True),
-                pd.DataFrame(values.astype(np.float32), columns=names),
+                pd.DataFrame(values.astype(np.float32), columns=list(FEATURES)),
             ],
             axis=1,
         )
-        stamp = lineage.stamp("handcrafted", run.params)
-        tables.write_table(
-            table,
-            run.results / "features" / "handcrafted" / f"{shard}.parquet",
-            replace(stamp, facts={"audio": "digest"}),
-        )
+        place = registry.FEATURES["handcrafted"].artifact(str(shard))
+        tables.write_table(table, run.results / place, stamp)
         _write_audio(run, str(shard), str(part["track_id"].iloc[0]), rng)
 
 

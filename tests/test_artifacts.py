@@ -1,10 +1,12 @@
 import json
+import zipfile
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from genreflow.store.files import atomic, write_json
+from genreflow.store.archive import read_members, write_members
+from genreflow.store.files import atomic, read_json, write_csv, write_json
 from genreflow.store.stamp import StaleArtifactError, Stamp
 from genreflow.store.tables import read_stamp, read_table, write_table
 
@@ -77,6 +79,33 @@ def fail_half_way(path):
     with atomic(path) as temporary:
         temporary.write_text("half")
         raise OSError("disk full")
+
+
+def test_numbers_in_a_csv_are_rounded_as_asked(tmp_path):
+    path = tmp_path / "table.csv"
+    table = pd.DataFrame({"name": ["å", None], "value": [1 / 3, 2.0]})
+    write_csv(table, path)
+    assert path.read_text() == "name,value\nå,0.3333333333\n,2\n"
+    write_csv(table, path, "%.2g")
+    assert path.read_text() == "name,value\nå,0.33\n,2\n"
+
+
+def test_json_comes_back_and_holds_no_nan(tmp_path):
+    path = tmp_path / "value.json"
+    write_json({"b": [1, None], "å": {"c": 0.1}}, path)
+    assert read_json(path) == {"b": [1, None], "å": {"c": 0.1}}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json({"a": float("nan")}, path)
+
+
+def test_archives_of_equal_members_are_equal_bytes_without_a_date(tmp_path):
+    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
+    write_members({"a": b"1", "b": b"2"}, one)
+    write_members({"b": b"2", "a": b"1"}, two)
+    assert one.read_bytes() == two.read_bytes()
+    assert read_members(one) == {"a": b"1", "b": b"2"}
+    with zipfile.ZipFile(one) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_new_files_have_ordinary_permissions(tmp_path):

@@ -36,6 +36,24 @@ def test_errors_of_the_user_are_one_line_on_stderr(tmp_path: Path) -> None:
     assert err.count("\n") == 1
 
 
+def test_a_command_names_what_is_wrong_in_params_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("audio: {sample_rate: fast}")
+    code, _, err = run("prune")
+    assert code == 1
+    assert err.startswith("error: params.yaml can't be used:\n  audio.sample_rate:")
+
+
+def test_python_m_genreflow_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "genreflow", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "predict" in done.stdout
+    assert "leaderboard" in done.stdout
+
+
 def test_bugs_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(root: Path) -> tuple[str, ...]:
         raise ZeroDivisionError

@@ -51,7 +51,7 @@ def test_tracks_are_mono_16_bit_flac_of_the_length_asked_for(tmp_path: Path) -> 
 
 def test_a_second_run_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from genreflow.corpus.demo import *; "
+        "import sys; from pathlib import Path; from genreflow.corpus.demo.synthesise import *; "
         "synthesise_genre('pop', Demo(tracks_per_genre=4, seconds=2.0), Path(sys.argv[1]))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from genreflow.corpus import digest
-from genreflow.corpus.digest import corpus_digest, shard_digest
-from genreflow.corpus.scan import CorpusError, Shard, list_shards
+from genreflow.corpus.digest import shard_digest
+from genreflow.corpus.scan import CorpusError, Shard
 
 ROCK = Shard("rock", "rock", 0, 1)
 
@@ -148,12 +148,6 @@ def test_an_empty_genre_has_a_digest_and_a_missing_one_has_not(root: Path, tmp_p
     assert len(shard_digest(root, Shard("pop", "pop", 0, 1), tmp_path / "cache")) == 64
     with pytest.raises(CorpusError):
         shard_digest(root, Shard("jazz", "jazz", 0, 1), tmp_path / "cache")
-
-
-def test_the_digest_of_a_corpus_does_not_depend_on_its_shards(root: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    digests = {corpus_digest(root, list_shards(["rock"], n).values(), cache) for n in (1, 2, 5)}
-    assert digests == {shard_digest(root, ROCK, cache)}
 
 
 def test_the_digest_needs_the_standard_library_alone() -> None:

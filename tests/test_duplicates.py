@@ -7,14 +7,14 @@ import pytest
 import soundfile
 from scipy.ndimage import maximum_filter1d
 
-from genreflow import duplicates
+from genreflow.tracks import duplicates
 from genreflow.tracks.duplicates import (
     HOP_LENGTH,
-    join_pairs,
     landmarks,
     near_duplicates,
     running_max,
 )
+from genreflow.tracks.groups import join_pairs
 
 RATE = 22050
 

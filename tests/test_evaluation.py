@@ -10,14 +10,19 @@ import pytest
 
 from genreflow import lineage
 from genreflow.evaluation.predictions import PredictionsError
-from genreflow.evaluation.run import evaluate, stamp
+from genreflow.evaluation.run import evaluate
 from genreflow.store import tables
-from genreflow.store.stamp import StaleArtifactError
+from genreflow.store.files import file_sha256, read_json
+from genreflow.store.stamp import StaleArtifactError, Stamp
 from tests.synthetic_results import GENRES, Run, evaluate_run, make_run
 
 
 def metrics_of(run: Run) -> dict:
     return json.loads((run.evaluation / "metrics.json").read_text())
+
+
+def evaluation_stamp(run: Run) -> Stamp:
+    return lineage.stamp("evaluate", run.params, kind="evaluation")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_every_model_is_scored_at_its_levels(run: Run) -> None:
     metrics = metrics_of(run)
-    assert set(metrics) == {*run.predictions, "ensemble"}
+    assert set(metrics) == {*run.models, "ensemble"}
     assert set(metrics["cnn"]) == {"track", "window"}
     assert set(metrics["svm_handcrafted"]) == {"track"}
     assert metrics["cnn"]["track"]["n"] == 60
@@ -52,7 +57,7 @@ def test_the_baseline_has_no_p_value_and_windows_have_none(run: Run) -> None:
 
 
 def test_metrics_can_be_recomputed_from_the_pooled_decisions(run: Run) -> None:
-    decisions = tables.read_table(run.evaluation / "predictions.parquet", stamp(run.params))
+    decisions = tables.read_table(run.evaluation / "predictions.parquet", evaluation_stamp(run))
     for model, metrics in metrics_of(run).items():
         rows = decisions[decisions["model"] == model]
         assert metrics["track"]["accuracy"] == pytest.approx(
@@ -62,13 +67,13 @@ def test_metrics_can_be_recomputed_from_the_pooled_decisions(run: Run) -> None:
 
 
 def test_pooled_decisions_test_every_track_once(run: Run) -> None:
-    decisions = tables.read_table(run.evaluation / "predictions.parquet", stamp(run.params))
+    decisions = tables.read_table(run.evaluation / "predictions.parquet", evaluation_stamp(run))
     assert decisions.groupby("model").size().eq(60).all()
     assert not decisions.duplicated(["model", "track_id"]).any()
 
 
 def test_confusion_matrix_for_dvc_has_one_row_per_track(run: Run) -> None:
-    table = pd.read_csv(run.report / "plots" / "confusion_cnn.csv")
+    table = pd.read_csv(run.report / "plots" / "confusion" / "cnn.csv")
     assert table.columns.tolist() == ["actual", "predicted"]
     assert len(table) == 60
 
@@ -80,19 +85,54 @@ def test_learning_curves_mark_the_epoch_of_the_lowest_validation_loss(run: Run) 
         assert curve.loc[curve["best"], "val_loss"].item() == curve["val_loss"].min()
 
 
-def test_a_second_evaluation_writes_the_same_bytes(run: Run, tmp_path: Path) -> None:
-    again = Run(run.params, run.results, run.predictions, run.histories)
-    evaluate(
-        again.params,
-        again.predictions,
-        again.splits,
-        again.tracks,
-        again.histories,
-        tmp_path / "evaluation",
-        tmp_path / "report",
+def test_learning_curves_for_dvc_have_a_file_per_model(run: Run) -> None:
+    names = {path.stem for path in (run.report / "plots" / "learning").iterdir()}
+    assert names == {"xgb_mel", "cnn", "lstm", "resnet50"}
+    curve = pd.read_csv(run.report / "plots" / "learning" / "cnn.csv")
+    assert curve.columns.tolist() == ["epoch", "val_accuracy"]
+    assert curve["epoch"].tolist() == list(range(1, 21))
+
+
+def test_what_training_said_of_each_model_and_fold_is_gathered(run: Run) -> None:
+    facts = read_json(run.evaluation / "models.json")
+    assert set(facts) == set(run.models)
+    assert list(facts["cnn"]) == ["0", "1", "2", "3", "4"]
+    path = run.trained["predictions.parquet"]["cnn"][1]
+    assert facts["cnn"]["1"] == {
+        "best": {"rounds": 12},
+        "n_parameters": 3000,
+        "model_bytes": 6000,
+        "predictions_sha256": file_sha256(path),
+    }
+
+
+def test_grids_are_joined_with_their_model_and_fold(run: Run) -> None:
+    grids = pd.read_csv(run.evaluation / "grids.csv", dtype={"fold": str})
+    assert set(grids["model"]) == {"svm_handcrafted", "xgb_handcrafted"}
+    here = grids[(grids["model"] == "svm_handcrafted") & (grids["fold"] == "2")]
+    of_fold = pd.read_csv(run.trained["cv.csv"]["svm_handcrafted"][2])
+    pd.testing.assert_frame_equal(
+        here.drop(columns=["model", "fold"]).reset_index(drop=True), of_fold
     )
+
+
+def test_importances_are_means_over_folds_the_largest_first(run: Run) -> None:
+    found = pd.read_csv(run.evaluation / "importances.csv")
+    assert set(found["model"]) == {"xgb_handcrafted"}
+    assert found["gain"].is_monotonic_decreasing
+    folds = [
+        pd.read_csv(path, index_col="feature")["gain"]
+        for path in run.trained["importance.csv"]["xgb_handcrafted"]
+    ]
+    for row in found.itertuples():
+        assert row.gain == pytest.approx(sum(fold[row.feature] for fold in folds) / len(folds))
+
+
+def test_a_second_evaluation_writes_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    again = tmp_path / "evaluation"
+    evaluate(run.params, run.trained, run.splits, run.tracks, again, tmp_path / "report")
     first = {path.name: path.read_bytes() for path in sorted(run.evaluation.iterdir())}
-    second = {path.name: path.read_bytes() for path in sorted((tmp_path / "evaluation").iterdir())}
+    second = {path.name: path.read_bytes() for path in sorted(again.iterdir())}
     assert first == second
 
 
@@ -118,7 +158,14 @@ def test_without_the_baseline_there_is_no_difference(tmp_path: Path) -> None:
 
 def test_no_predictions_is_an_error_that_says_what_to_do(run: Run, tmp_path: Path) -> None:
     with pytest.raises(PredictionsError, match="train at least one model"):
-        evaluate(run.params, {}, run.splits, run.tracks, {}, tmp_path / "a", tmp_path / "b")
+        evaluate(
+            run.params,
+            {"predictions.parquet": {}, "model.json": {}},
+            run.splits,
+            run.tracks,
+            tmp_path / "a",
+            tmp_path / "b",
+        )
 
 
 def test_predictions_of_other_parameters_are_refused(run: Run, tmp_path: Path) -> None:
@@ -126,13 +173,13 @@ def test_predictions_of_other_parameters_are_refused(run: Run, tmp_path: Path) -
         update={"splits": run.params.splits.model_copy(update={"seed": 7})}
     )
     with pytest.raises(StaleArtifactError, match="seed"):
-        evaluate(other, run.predictions, run.splits, run.tracks, {}, tmp_path / "a", tmp_path / "b")
+        evaluate(other, run.trained, run.splits, run.tracks, tmp_path / "a", tmp_path / "b")
 
 
 def test_probabilities_that_do_not_sum_to_one_are_named(tmp_path: Path) -> None:
     run = make_run(tmp_path / "results", models=("xgb_mel",), n_folds=1, windows=2)
-    path = run.predictions["xgb_mel"][0]
-    expected = lineage.stamp("predictions", run.params, model="xgb_mel")
+    path = run.trained["predictions.parquet"]["xgb_mel"][0]
+    expected = lineage.of_predictions("xgb_mel", run.params)
     table = tables.read_table(path, expected)
     table.loc[3, GENRES[0]] = float("nan")
     tables.write_table(table, path, expected)

@@ -15,7 +15,7 @@ from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.naive import naive_protocol
-from genreflow.features.mel.extract import write_mel
+from genreflow.features.mel.extract import write
 from genreflow.params import Params
 from genreflow.store import tables
 
@@ -51,7 +51,7 @@ def claim(tmp_path_factory: pytest.TempPathFactory) -> dict:
         )
         shards.append(folder / f"{genre}.npz")
         with AudioShard(audio, lineage.stamp("audio", PARAMS)) as shard:
-            write_mel(shard, PARAMS.features.mel, shards[-1], lineage.stamp("mel", PARAMS))
+            write(shard, PARAMS.at("features.mel"), shards[-1], lineage.stamp("mel", PARAMS))
         roles = ["train"] * 4 + ["valid"] * 2 + ["test"] * 2
         rows += [
             {"fold": "0", "track_id": file.track_id, "genre": genre, "group": "", "role": role}
@@ -59,7 +59,7 @@ def claim(tmp_path_factory: pytest.TempPathFactory) -> dict:
         ]
     splits = folder / "splits.parquet"
     tables.write_table(pd.DataFrame(rows), splits, lineage.stamp("splits", PARAMS))
-    out = folder / "leakage.json"
+    out = folder / "naive.json"
     naive_protocol(PARAMS, shards, splits, out)
     first = out.read_bytes()
     naive_protocol(PARAMS, shards, splits, out)

@@ -19,11 +19,11 @@ from genreflow.features.mel.extract import (
     log_mel,
     window_geometry,
     window_starts,
-    write_mel,
+    write,
 )
 from genreflow.features.mel.read import MelWindows
 from genreflow.features.stft import mel_filters
-from genreflow.params import Features, Params
+from genreflow.params import Params, parse
 from genreflow.registry.mel import Mel
 from genreflow.store.stamp import StaleArtifactError
 
@@ -152,7 +152,7 @@ def make_shard(folder, name, tracks):
     arrow, manifest = folder / f"{name}.arrow", folder / f"{name}.parquet"
     write_audio(files, name, Params().audio, arrow, manifest, AUDIO_STAMP, [])
     with AudioShard(arrow, AUDIO_STAMP) as shard:
-        write_mel(shard, MEL, folder / f"{name}.npz", STAMP)
+        write(shard, MEL, folder / f"{name}.npz", STAMP)
     return folder / f"{name}.npz"
 
 
@@ -238,7 +238,7 @@ def test_a_second_write_makes_the_same_bytes(shards):
 
 
 def test_a_shard_made_with_other_parameters_is_stale(shards):
-    other = lineage.stamp("mel", Params(features=Features(mel=Mel(n_mels=64))))
+    other = lineage.stamp("mel", parse({"features": {"mel": {"n_mels": 64}}}))
     with pytest.raises(StaleArtifactError, match=r"n_mels=128 but .*n_mels=64"):
         MelWindows(shards[0], other)
 

@@ -1,5 +1,6 @@
 """What a workflow script does around its one call, in a process of its own as in a run."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,10 @@ from types import SimpleNamespace
 from genreflow.jobs import job
 from genreflow.params import ParamsError
 
-with job(SimpleNamespace(threads=3, log=[sys.argv[1]], config={config})) as params:
+output = SimpleNamespace(cost=sys.argv[2])
+snakemake = SimpleNamespace(threads=3, log=[sys.argv[1]], output=output, config={config})
+with job(snakemake) as running:
+    params = running.params
     print("threads", os.environ["OMP_NUM_THREADS"], params.audio.sample_rate, flush=True)
     os.system("echo from a library in C >&2")
     {body}
@@ -20,11 +24,17 @@ with job(SimpleNamespace(threads=3, log=[sys.argv[1]], config={config})) as para
 
 
 @pytest.fixture
-def run(tmp_path):
+def cost(tmp_path):
+    """Where the job says what it cost."""
+    return tmp_path / "benchmarks" / "step" / "0.json"
+
+
+@pytest.fixture
+def run(tmp_path, cost):
     def run(body="pass", config="{}"):
         log = tmp_path / "logs" / "job.log"
-        code = SCRIPT.format(body=body, config=config)
-        done = subprocess.run([sys.executable, "-c", code, log], capture_output=True, text=True)
+        command = [sys.executable, "-c", SCRIPT.format(body=body, config=config), log, cost]
+        done = subprocess.run(command, capture_output=True, text=True)
         return done, Path(log).read_text()
 
     return run
@@ -36,6 +46,32 @@ def test_all_output_goes_to_the_log_and_threads_are_limited(run):
     assert done.stdout + done.stderr == ""
     assert "threads 3 22050" in log
     assert "from a library in C" in log
+
+
+def test_time_and_memory_are_written_down_with_what_the_script_adds(run, cost):
+    run("import time; time.sleep(0.2); running.cost['n_tracks_predicted'] = 12")
+    found = json.loads(cost.read_text())
+    assert set(found) == {"seconds", "peak_rss_mb", "n_tracks_predicted"}
+    assert found["n_tracks_predicted"] == 12
+    assert 0.2 <= found["seconds"] < 30
+    assert 10 < found["peak_rss_mb"] < 300
+
+
+def test_memory_that_was_freed_again_counts(run, cost):
+    run("del running; b = bytearray(300_000_000); b[::4096] = b'1' * len(b[::4096]); del b")
+    assert json.loads(cost.read_text())["peak_rss_mb"] > 300
+
+
+def test_memory_of_the_process_that_started_the_job_does_not_count(run, cost):
+    held = bytearray(600_000_000)
+    held[::4096] = b"1" * len(held[::4096])
+    run()
+    assert json.loads(cost.read_text())["peak_rss_mb"] < 300
+
+
+def test_a_job_that_failed_cost_nothing_that_counts(run, cost):
+    run('raise ParamsError("audio.x: too small; raise it")')
+    assert not cost.exists()
 
 
 def test_an_error_of_ours_is_one_line(run):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genreflow.models.base import Examples, Matrix
+from genreflow.features.rows import Matrix
+from genreflow.models.base import Examples
 from genreflow.models.neural.batches import WindowBatches, draw, mask, mix
-from genreflow.registry.cnn import Cnn
+from genreflow.registry.cnn import CnnSection
 
 
 def examples(windows_per_track: list[int]) -> Examples:
@@ -44,7 +45,7 @@ def test_an_epoch_draws_each_window_at_most_once(counts, per_track, seed):
 
 
 def test_epochs_differ_and_repeat_from_the_same_seed():
-    params = Cnn(batch_size=4, windows_per_track=2)
+    params = CnnSection(batch_size=4, windows_per_track=2)
     fill = np.zeros((3, 1), np.float32)
     one, two = (WindowBatches(examples([9] * 6), params, 2, fill) for _ in range(2))
     first = one[0][0]
@@ -77,4 +78,4 @@ def test_masks_are_no_longer_and_wider_than_asked_for(longest, widest):
 def test_every_optimizer_of_the_parameters_exists():
     from genreflow.models.neural.network import _OPTIMIZERS
 
-    assert set(_OPTIMIZERS) == set(get_args(Cnn.model_fields["optimizer"].annotation))
+    assert set(_OPTIMIZERS) == set(get_args(CnnSection.model_fields["optimizer"].annotation))

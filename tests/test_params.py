@@ -1,3 +1,6 @@
+"""Parameters: what is valid, what an error says, and the files that are generated from them."""
+
+import json
 from pathlib import Path
 
 import jsonschema
@@ -5,13 +8,21 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from genreflow import generate
+from genreflow.folds import fold_names, fold_order
+from genreflow.nested import flatten
 from genreflow.params import Params, ParamsError, load, parse
+from genreflow.registry import MODELS
 
 ROOT = Path(__file__).parent.parent
 
 
+def text_of(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
 def test_defaults_are_valid_and_survive_a_round_trip():
-    assert parse(yaml.safe_load(schema.default_yaml())) == Params()
+    assert parse(yaml.safe_load(generate.params_yaml())) == Params()
 
 
 def test_an_empty_file_means_defaults(tmp_path):
@@ -20,19 +31,91 @@ def test_an_empty_file_means_defaults(tmp_path):
     assert load(path) == Params()
 
 
-def test_generated_schema_is_up_to_date():
-    text = (ROOT / "workflow/schemas/params.schema.json").read_text(encoding="utf-8")
-    assert text == schema.json_schema(), "run `make params`"
+@pytest.mark.parametrize(
+    ("path", "render"),
+    [
+        (generate.SCHEMA, generate.json_schema),
+        (generate.RERUNS, generate.reruns_page),
+        (generate.README, lambda: generate.readme(text_of(generate.README))),
+        (generate.PARAMS, lambda: generate.params_yaml(load(ROOT / generate.PARAMS))),
+    ],
+    ids=["schema", "reruns", "readme", "params"],
+)
+def test_what_is_generated_is_up_to_date(path, render):
+    assert text_of(path) == render(), "run `make params`"
+
+
+def test_values_in_params_yaml_survive_when_the_file_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generate.README.write_text("Before\n<!-- made by `make params` -->old<!-- end -->\nAfter\n")
+    edited = parse(
+        {
+            "corpus": {"root": "my: music"},
+            "features": {"mel": {"fmax": 8000.0}},
+            "models": {"cnn": {"filters": [8, 8, 8, 8, 8]}},
+            "evaluation": {"models": ["xgb_mel", "cnn"]},
+            "report": {"title": "Größe #1"},
+        }
+    )
+    plain = yaml.safe_dump(edited.model_dump(mode="json"), allow_unicode=True)
+    generate.PARAMS.write_text(plain, encoding="utf-8")
+    generate.write_all()
+    assert load(generate.PARAMS) == edited
+    assert "# Heading of the report." in generate.PARAMS.read_text(encoding="utf-8")
+
+
+def test_where_there_is_no_params_yaml_it_is_made_of_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generate.README.write_text("")
+    generate.write_all()
+    assert load(generate.PARAMS) == Params()
+
+
+def test_all_of_the_readme_but_its_table_survives():
+    text = "Before\n<!-- made by `make params` -->old<!-- end -->\nAfter\n"
+    made = generate.readme(text)
+    assert made.startswith("Before\n")
+    assert made.endswith("<!-- end -->\nAfter\n")
+    assert "old" not in made
+    assert all(f"| `{model}` |" in made for model in MODELS)
+
+
+def editors_schema():
+    """Return the schema that an editor takes: the one that params.yaml names in its first line."""
+    first = text_of(generate.PARAMS).splitlines()[0]
+    name = first.removeprefix("# yaml-language-server: $schema=")
+    assert name != first
+    schema = json.loads(text_of(Path(name)))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return schema
+
+
+def test_an_editor_finds_params_yaml_valid():
+    jsonschema.validate(yaml.safe_load(text_of(generate.PARAMS)), editors_schema())
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"audio": {"samplerate": 44100}},
+        {"audio": {"sample_rate": "fast"}},
+        {"models": {"cnn": {"filters": [8, 16]}}},
+        {"models": {"transformer": {}}},
+        {"features": {"mel": {"overlap": 1.0}}},
+        {"splits": {"strategy": "random"}},
+    ],
+    ids=str,
+)
+def test_an_editor_finds_what_genreflow_refuses(edit):
+    with pytest.raises(ParamsError):
+        parse(edit)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(edit, editors_schema())
 
 
 def test_params_yaml_names_every_parameter():
-    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    jsonschema.validate(values, Params.model_json_schema())
-    for name, _ in schema.leaves():
-        value = values
-        for part in name.split("."):
-            assert part in value, f"params.yaml lacks {name}"
-            value = value[part]
+    values = yaml.safe_load(text_of(generate.PARAMS))
+    assert list(flatten(values)) == list(generate.leaves())
 
 
 def sections(model=Params):
@@ -43,7 +126,9 @@ def sections(model=Params):
 
 
 def test_every_parameter_is_described():
-    for section in sections():
+    found = list(sections())
+    assert {MODELS[name].parameters for name in MODELS} <= set(found)
+    for section in found:
         assert section.__doc__
         for name, field in section.model_fields.items():
             is_section = isinstance(field.annotation, type) and issubclass(
@@ -65,6 +150,8 @@ def test_every_parameter_is_described():
         ({"evaluation": {"models": ["cnn"]}}, "lacks xgb_mel"),
         ({"evaluation": {"models": ["xgb_mel", "xgb_mel"]}}, "twice"),
         ({"models": {"cnn": {"filters": [8, 16]}}}, r"models\.cnn\.filters"),
+        ({"models": {"transformer": {}}}, r"models\.transformer: Extra inputs"),
+        ({"evaluation": {"models": ["xgb_mel", "knn"]}}, "no such model; there are svm_mel, xgb"),
     ],
 )
 def test_a_wrong_parameter_is_named(values, message):
@@ -78,6 +165,28 @@ def test_section_is_plain_data_in_a_fixed_order():
     assert list(one.items()) == list(two.items())
 
 
+def test_sections_of_models_and_features_are_those_of_the_registry():
+    params = parse({"models": {"cnn": {"epochs": 3}}})
+    assert params.at("models.cnn").epochs == 3
+    assert params.at("models.cnn.epochs") == 3
+    assert params.section("models.cnn") == params.at("models.cnn").model_dump(mode="json")
+    assert list(params.section("models")) == list(MODELS)
+
+
+@pytest.mark.parametrize("text", [None, "audio: ["])
+def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ParamsError, match=r"params\.yaml: (can't be read|is no YAML)"):
+        load(path)
+
+
 def test_folds_follow_the_strategy():
-    assert parse({}).splits.folds == ["0"]
-    assert parse({"splits": {"strategy": "kfold", "n_splits": 3}}).splits.folds == ["0", "1", "2"]
+    assert fold_names(Params().splits) == ["0"]
+    kfold = parse({"splits": {"strategy": "kfold", "n_splits": 3}})
+    assert fold_names(kfold.splits) == ["0", "1", "2"]
+
+
+def test_folds_are_ordered_by_their_number():
+    assert sorted(["10", "2", "0"], key=fold_order) == ["0", "2", "10"]

@@ -1,12 +1,15 @@
 """``genreflow predict``: the genre of files, by a trained model."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from genreflow import lineage
+from genreflow import lineage, registry
 from genreflow.cli import app
+from genreflow.models.base import ModelFileError
 from genreflow.predict import predict_files
 from genreflow.store import tables
 from genreflow.training import train
@@ -26,13 +29,13 @@ def name(request):
 @pytest.fixture(scope="module")
 def folder(corpus, name, tmp_path_factory):
     out = tmp_path_factory.mktemp(name)
-    features = corpus.features(lineage.feature_kind(name))
-    train(name, "0", corpus.params, features, corpus.splits, out, out.parent / "cost.json")
+    features = corpus.features(registry.entry(name).features)
+    train(name, "0", corpus.params, features, corpus.splits, out)
     return out
 
 
 def test_a_file_of_the_corpus_gets_the_probabilities_it_got_in_training(corpus, name, folder):
-    stamp = lineage.stamp("predictions", corpus.params, model=name)
+    stamp = lineage.of_predictions(name, corpus.params)
     table = tables.read_table(folder / "predictions.parquet", stamp)
     test = table[table["role"] == "test"].groupby("track_id", sort=True)[list(GENRES)].mean()
     found = predict_files(folder, [corpus.track(track) for track in test.index])
@@ -46,6 +49,16 @@ def test_a_file_that_cannot_be_used_is_reported_with_its_reason(corpus, folder, 
     assert "silent" in found["reason"][0]
     assert list(found["genre"]) == ["", "hiss"]
     assert found[list(GENRES)].loc[0].isna().all()
+
+
+def test_features_that_this_version_orders_differently_are_refused(corpus, folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    facts = json.loads((folder / "model.json").read_text())
+    facts["signature"]["feature_names"] = facts["signature"]["feature_names"][::-1] or ["other"]
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    with pytest.raises(ModelFileError, match="names or orders differently; train it anew"):
+        predict_files(tmp_path, [corpus.track("hiss/9.wav")])
 
 
 def test_the_command_prints_genres_and_fails_if_a_file_could_not_be_used(corpus, folder, tmp_path):

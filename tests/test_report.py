@@ -13,29 +13,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from genreflow.evaluation.run import evaluate
 from genreflow.params import Params
-from genreflow.report import answer, feature_space, png, provenance, text
+from genreflow.report import answer, png, provenance, text
 from genreflow.report.build import build_report
-from genreflow.report.costs import read_costs
-from genreflow.report.results import ReportError, Results, read_results
+from genreflow.report.costs import read_costs, read_steps
+from genreflow.report.results import Inputs, ReportError, Results, read_results
 from genreflow.report.tables import CONTRACT, comparison
-from tests.synthetic_results import GENRES, Run, add_features, evaluate_run, make_run
+from genreflow.store.files import read_json, write_json
+from genreflow.store.stamp import StaleArtifactError
+from tests.synthetic_results import FEATURES, GENRES, Run, evaluate_run, explore_run, make_run
 
 
-def evaluated(results: Path, **options: object) -> Run:
+def finished(results: Path, **options: object) -> Run:
+    """Return a run of which the report alone is missing."""
     run = make_run(results, **options)  # type: ignore[arg-type]
     evaluate_run(run)
+    explore_run(run)
     return run
+
+
+def page_of(run: Run) -> str:
+    build_report(run.params, run.inputs, run.report)
+    return (run.report / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = evaluated(tmp_path_factory.mktemp("report") / "results", tracks_per_genre=6, windows=3)
-    add_features(made)
-    build_report(made.params, made.results, made.report)
+    made = finished(tmp_path_factory.mktemp("report") / "results", tracks_per_genre=6, windows=3)
+    build_report(made.params, made.inputs, made.report)
     return made
 
 
@@ -69,10 +75,10 @@ def test_comparison_has_the_contract_columns_first(run: Run) -> None:
 def test_comparison_has_a_row_per_model_and_level_best_first(run: Run) -> None:
     table = pd.read_csv(run.report / "comparison.csv")
     track = table[table["level"] == "track"]
-    assert set(track["model"]) == {*run.predictions, "ensemble"}
+    assert set(track["model"]) == {*run.models, "ensemble"}
     assert track["accuracy"].is_monotonic_decreasing
     windows = set(table.loc[table["level"] == "window", "model"])
-    assert windows == {m for m in run.predictions if not m.endswith("_handcrafted")}
+    assert windows == {m for m in run.models if not m.endswith("_handcrafted")}
 
 
 def test_comparison_equals_metrics_json(run: Run) -> None:
@@ -88,11 +94,11 @@ def test_comparison_equals_metrics_json(run: Run) -> None:
 
 
 def test_costs_count_only_with_the_predictions_they_belong_to(tmp_path: Path) -> None:
-    run = evaluated(tmp_path / "results", models=("xgb_mel", "cnn"), n_folds=1, windows=2)
-    timing = run.results / "benchmarks" / "cnn" / "0.json"
-    values = json.loads(timing.read_text())
-    timing.write_text(json.dumps(values | {"predictions_sha256": "0" * 64}))
-    results = read_results(run.params, run.results)
+    run = make_run(tmp_path / "results", models=("xgb_mel", "cnn"), n_folds=1, windows=2)
+    evaluate_run(run)
+    timing = run.results / "benchmarks" / "train_cnn" / "0.json"
+    write_json(read_json(timing) | {"predictions_sha256": "0" * 64}, timing)
+    results = read_results(run.params, run.inputs)
     costs = read_costs(results)
     assert costs["cnn"].fit_seconds is None
     assert costs["cnn"].parameters == 3000
@@ -103,11 +109,8 @@ def test_costs_count_only_with_the_predictions_they_belong_to(tmp_path: Path) ->
 
 
 def test_cost_of_a_model_is_the_mean_of_its_folds_and_the_largest_memory(run: Run) -> None:
-    timings = [
-        json.loads(path.read_text())
-        for path in sorted((run.results / "benchmarks" / "lstm").glob("*.json"))
-    ]
-    cost = read_costs(read_results(run.params, run.results))["lstm"]
+    timings = [read_json(path) for path in run.costs if path.parent.name == "train_lstm"]
+    cost = read_costs(read_results(run.params, run.inputs))["lstm"]
     assert cost.fit_seconds == pytest.approx(np.mean([t["fit_seconds"] for t in timings]))
     assert cost.peak_rss_mb == max(t["peak_rss_mb"] for t in timings)
     assert cost.predict_ms_per_track == pytest.approx(
@@ -141,7 +144,8 @@ def test_page_has_a_place_for_every_chart(page: str) -> None:
     json_text = page.split('<script type="application/json" id="charts">')[1].split("</script>")[0]
     charts = json.loads(json_text)["specs"]
     assert set(charts) <= set(Attributes(page).ids)
-    assert {"chart-genres", "chart-map", "chart-cost", "chart-curve-cnn"} <= set(charts)
+    drawn = {"chart-genres", "chart-map", "chart-cost", "chart-curve-cnn"}
+    assert drawn | {"chart-gain-xgb_handcrafted"} <= set(charts)
 
 
 def test_what_comes_from_files_is_escaped(page: str) -> None:
@@ -155,62 +159,117 @@ def test_page_stays_small(page: str) -> None:
 
 def test_every_model_has_a_card(run: Run) -> None:
     cards = {path.stem for path in (run.report / "model_cards").glob("*.md")}
-    assert cards == set(run.predictions)
+    assert cards == set(run.models)
     card = (run.report / "model_cards" / "cnn.md").read_text()
     assert "learning_rate" in card
     assert all(genre in card for genre in GENRES)
 
 
-def test_the_report_goes_without_costs_features_and_histories(tmp_path: Path) -> None:
-    run = make_run(
-        tmp_path / "results",
-        models=("xgb_mel", "svm_handcrafted", "lstm"),
-        n_folds=1,
-        windows=2,
+def test_what_was_not_measured_here_is_a_dash(tmp_path: Path) -> None:
+    run = finished(
+        tmp_path / "results", models=("xgb_mel", "svm_handcrafted"), n_folds=1, windows=2
     )
-    evaluate(run.params, run.predictions, run.splits, run.tracks, {}, run.evaluation, run.report)
-    for path in (run.results / "benchmarks").rglob("*.json"):
-        path.unlink()
-    build_report(run.params, run.results, run.report)
-    html = (run.report / "index.html").read_text()
-    assert "Left out of this page" in html
-    assert "maps of the features" in html
+    for path in run.costs:
+        write_json({}, path)
+    html = page_of(run)
+    assert "– : not measured, for instance because the model came from a cache" in html
+    assert 'id="chart-cost"' not in html
+    assert ">–</td>" in html.split('<section id="cost"')[1].split("</section>")[0]
+    table = pd.read_csv(run.report / "comparison.csv")
+    assert table["fit_seconds"].isna().all()
+    assert table["parameters"].notna().all()
+
+
+def test_models_that_train_in_one_go_have_no_learning_curves(tmp_path: Path) -> None:
+    html = page_of(finished(tmp_path / "results", models=("svm_mel",), n_folds=1, windows=2))
     assert 'id="learning"' not in html
+
+
+def test_one_fold_has_no_spread(tmp_path: Path) -> None:
+    html = page_of(finished(tmp_path / "results", models=("xgb_mel",), n_folds=1, windows=2))
     assert "there is no spread over folds" in html
 
 
 def test_a_single_model_without_the_baseline_still_makes_a_page(tmp_path: Path) -> None:
-    run = evaluated(tmp_path / "results", models=("cnn",), n_folds=1, windows=2)
-    build_report(run.params, run.results, run.report)
-    html = (run.report / "index.html").read_text()
+    html = page_of(finished(tmp_path / "results", models=("cnn",), n_folds=1, windows=2))
     assert "The baseline xgb_mel was not trained" in html
 
 
-def test_features_of_other_parameters_are_named_and_left_out(tmp_path: Path) -> None:
-    run = evaluated(tmp_path / "results", models=("xgb_mel",), n_folds=1, windows=2)
-    add_features(run)
-    path = next((run.results / "features" / "handcrafted").glob("*.parquet"))
-    path.write_bytes(b"no parquet")
-    build_report(run.params, run.results, run.report)
-    html = (run.report / "index.html").read_text()
-    assert "Left out of this page" in html
-    assert 'id="chart-map"' not in html
+def test_every_cost_counts_for_its_step(run: Run) -> None:
+    steps = read_steps(read_results(run.params, run.inputs)).set_index("step")
+    assert steps.loc["audio", "jobs"] == len(GENRES)
+    assert steps.loc["splits", "jobs"] == 1
+    assert steps.loc["train_cnn", "jobs"] == 5
+    of_cnn = [read_json(path) for path in run.costs if path.parent.name == "train_cnn"]
+    assert steps.loc["train_cnn", "seconds"] == pytest.approx(sum(c["seconds"] for c in of_cnn))
+    assert steps.loc["train_cnn", "peak_rss_mb"] == max(c["peak_rss_mb"] for c in of_cnn)
+
+
+def test_the_page_says_what_grid_searches_chose(run: Run, page: str) -> None:
+    grid = pd.read_csv(run.trained["cv.csv"]["svm_handcrafted"][0]).sort_values("rank").iloc[0]
+    learning = page.split('<section id="learning"')[1].split("</section>")[0]
+    assert f"C {json.loads(grid['params'])['C']:.3g}, selected_fraction 0.5" in learning
+
+
+def test_correlations_are_drawn_and_read_out_as_they_were_computed(run: Run, page: str) -> None:
+    correlations = read_results(run.params, run.inputs).explored("correlations.parquet")
+    found = re.search('data-names="([^"]*)" data-values="([^"]*)"', page)
+    assert found is not None
+    assert found[1].split() == list(correlations.columns)
+    values = np.frombuffer(b64decode(found[2]), np.int8).reshape(len(FEATURES), -1) / 100
+    assert np.abs(values - correlations.to_numpy()).max() <= 0.0051
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("small") / "results"
+    return finished(folder, models=("xgb_mel", "xgb_handcrafted"), n_folds=1, windows=2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evaluation/grids.csv",
+        "evaluation/importances.csv",
+        "evaluation/models.json",
+        "evaluation/duplicates.json",
+        "exploration/anova.csv",
+        "exploration/maps.csv",
+        "exploration/correlations.parquet",
+        "exploration/examples.parquet",
+        "naive.json",
+    ],
+)
+def test_a_missing_table_is_named_with_what_to_do(small: Run, name: str, tmp_path: Path) -> None:
+    kept = (small.results / name).rename(tmp_path / "kept")
+    try:
+        with pytest.raises(ReportError, match=rf"{name}: no such file; rerun `snakemake`"):
+            build_report(small.params, small.inputs, tmp_path / "report")
+    finally:
+        kept.rename(small.results / name)
+
+
+def test_an_exploration_by_other_parameters_is_refused(small: Run, tmp_path: Path) -> None:
+    exploration = small.params.exploration.model_copy(update={"seed": 7})
+    other = small.params.model_copy(update={"exploration": exploration})
+    with pytest.raises(StaleArtifactError, match=r"exploration\.seed=0 but .*exploration\.seed=7"):
+        build_report(other, small.inputs, tmp_path / "report")
 
 
 def test_without_an_evaluation_the_error_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="rule evaluate"):
-        build_report(Params(), tmp_path, tmp_path / "report")
+        build_report(Params(), Inputs(*[tmp_path] * 5), tmp_path / "report")
 
 
 def with_metrics(run: Run, changes: dict[str, dict[str, float]]) -> Results:
-    results = read_results(run.params, run.results)
+    results = read_results(run.params, run.inputs)
     for model, values in changes.items():
         results.metrics[model]["track"] |= values
     return results
 
 
 def test_a_lead_that_may_be_chance_is_called_that(run: Run) -> None:
-    results = read_results(run.params, run.results)
+    results = read_results(run.params, run.inputs)
     best = results.trained[0]
     everyone = {m: {"p_adjusted": 0.4} for m in results.trained if m != "xgb_mel"}
     words = answer.plain_answer(with_metrics(run, everyone))
@@ -220,7 +279,7 @@ def test_a_lead_that_may_be_chance_is_called_that(run: Run) -> None:
 
 
 def test_a_significant_lead_is_called_that(run: Run) -> None:
-    results = read_results(run.params, run.results)
+    results = read_results(run.params, run.inputs)
     best = results.trained[0]
     words = answer.plain_answer(
         with_metrics(run, {best: {"p_adjusted": 0.0004, "delta_accuracy": 0.2}})
@@ -285,49 +344,8 @@ def test_heat_palette_rises_in_lightness() -> None:
     assert (np.diff(lightness) > -0.5).all()
 
 
-@pytest.fixture(scope="module")
-def features(run: Run) -> feature_space.Features:
-    return feature_space.read_features(read_results(run.params, run.results))
-
-
-def test_correlations_equal_pandas(features: feature_space.Features) -> None:
-    found = feature_space.correlations(features)
-    expected = pd.DataFrame(features.matrix, columns=features.names).corr()
-    values = np.frombuffer(b64decode(found.values), np.int8).reshape(12, 12) / 100
-    ordered = expected.loc[found.names, found.names].to_numpy()
-    assert np.abs(values - ordered).max() <= 0.0051
-    one, other, r = found.strongest[0]
-    assert {one, other} == {"feature_00_mean", "feature_01_mean"}
-    assert r == pytest.approx(expected.loc[one, other])
-
-
-def test_anova_equals_scipy(features: feature_space.Features) -> None:
-    top = feature_space.anova_f(features).iloc[0]
-    column = features.matrix[:, features.names.index(top["feature"])]
-    by_genre = [column[features.tracks["genre"] == genre] for genre in GENRES]
-    assert top["score"] == pytest.approx(stats.f_oneway(*by_genre).statistic)
-
-
-@pytest.fixture(scope="module")
-def maps(features: feature_space.Features) -> pd.DataFrame:
-    return feature_space.maps(features, seed=0)
-
-
-def test_maps_place_every_track_once_per_projection(maps: pd.DataFrame) -> None:
-    assert maps.groupby("projection").size().to_dict() == {"PCA": 60, "LDA": 60, "t-SNE": 60}
-    assert not maps.duplicated(["projection", "track_id"]).any()
-
-
-def test_pca_spreads_as_the_two_largest_singular_values(
-    features: feature_space.Features, maps: pd.DataFrame
-) -> None:
-    plane = maps.loc[maps["projection"] == "PCA", ["x", "y"]].to_numpy()
-    singular = np.linalg.svd(features.matrix, compute_uv=False)[:2]
-    assert np.sqrt((plane**2).sum(axis=0)) == pytest.approx(singular, rel=0.01)
-
-
 def test_corpus_fingerprint_ignores_order_and_notices_content(run: Run) -> None:
-    tracks = read_results(run.params, run.results).tracks
+    tracks = read_results(run.params, run.inputs).tracks
     same = provenance.corpus_fingerprint(tracks.sample(frac=1, random_state=0))
     assert same == provenance.corpus_fingerprint(tracks)
     other = tracks.assign(source_sha256=tracks["source_sha256"].str[::-1])
@@ -335,6 +353,6 @@ def test_corpus_fingerprint_ignores_order_and_notices_content(run: Run) -> None:
 
 
 def test_changed_parameters_are_listed_with_their_default(run: Run) -> None:
-    found = provenance.collect(read_results(run.params, run.results))
+    found = provenance.collect(read_results(run.params, run.inputs))
     assert ("splits.strategy", "kfold", "holdout") in found.changed
     assert all(fold["train"] + fold["valid"] + fold["test"] == 60 for fold in found.folds)

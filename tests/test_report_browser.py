@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from genreflow.report.build import build_report
-from tests.synthetic_results import add_features, evaluate_run, make_run
+from tests.synthetic_results import evaluate_run, explore_run, make_run
 
 pytestmark = pytest.mark.browser
 
@@ -35,8 +35,8 @@ FLAGS = [
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(tmp_path_factory.mktemp("page") / "results", tracks_per_genre=6, windows=3)
     evaluate_run(run)
-    add_features(run)
-    build_report(run.params, run.results, run.report)
+    explore_run(run)
+    build_report(run.params, run.inputs, run.report)
     return run.report / "index.html"
 
 

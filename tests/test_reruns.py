@@ -2,13 +2,29 @@
 
 import os
 import random
+import re
 import shutil
 
 import pytest
 import yaml
 
-from tests import reruns
-from tests.conftest import Project, downstream, outdated_stages, plan, stage_graph
+from genreflow import generate
+from genreflow.code import IN_EVERY_JOB, is_declaration, modules_behind
+from genreflow.registry import MODELS
+from genreflow.steps import STEPS
+from genreflow.steps import downstream as steps_downstream
+from tests.conftest import (
+    HELPERS,
+    ROOT,
+    Project,
+    digest_code,
+    downstream,
+    outdated_stages,
+    plan,
+    plan_anew,
+    stage_graph,
+    stages_to_rerun,
+)
 
 OTHER = {
     "corpus.root": "data/elsewhere",
@@ -28,8 +44,8 @@ OTHER = {
     "evaluation.models": ["xgb_mel", "cnn"],
 }
 
-OTHER_FILES = {"corpus.shards_per_genre", "splits.strategy"}
-"""Other shards or folds are other files: every rule that makes them has a reason of its own."""
+OTHER_FILES = {"corpus.shards_per_genre", "splits.strategy", "evaluation.models"}
+"""Other shards, folds or models are other files: what makes them has a reason of its own."""
 
 
 def another(name, value):
@@ -61,7 +77,7 @@ def finished(tmp_path_factory) -> Project:
 
 def schema_defaults(project):
     path = project.folder.parent / "defaults.yaml"
-    path.write_text(schema.default_yaml(), encoding="utf-8")
+    path.write_text(generate.params_yaml(), encoding="utf-8")
     return path
 
 
@@ -80,6 +96,8 @@ def make_everything_up(project):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(exist_ok=True) if "." not in path.name else path.touch()
     project.snakemake("--touch", "--forceall", "--quiet", "all", cores=1)
+    digest_code(project)
+    project.run("workflow/genreflow.sh", "workflow", "inputs")
     project.run("dvc", "commit", "--force", "--quiet", "report", "--with-deps")
     assert plan(project).jobs == {}
     assert outdated_stages(project) == set()
@@ -97,25 +115,24 @@ def edited(finished):
     before = (finished.folder / "params.yaml").read_bytes()
     yield finished
     (finished.folder / "params.yaml").write_bytes(before)
+    digest_code(finished)  # brings back what other parameters put aside
 
 
-def stage_names(rules):
-    return {rule.replace("train_", "train@", 1) for rule in rules}
+def stage_names(steps):
+    return {STEPS[step].stage for step in steps}
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize(("name", "value"), list(schema.leaves()), ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("name", "value"), list(generate.leaves().items()), ids=lambda v: str(v)[:40]
+)
 def test_an_edited_parameter_reruns_what_lies_downstream_in_both_tools(edited, name, value):
     edited.edit(**{name: another(name, value)})
-    expected = set(reruns.rules_for(name))
-    if name == "evaluation.models":
-        expected &= {"evaluate", "report"}
+    expected = set(generate.reruns(name))
     planned = plan(edited)
     assert set(planned.jobs) == expected
-    direct = outdated_stages(edited)
-    if name in OTHER_FILES:
-        assert direct < stage_names(planned.own_reasons)
-    else:
+    direct = stages_to_rerun(edited)
+    if name not in OTHER_FILES:
         assert direct == stage_names(planned.own_reasons)
     assert downstream(edited, direct) == stage_names(expected)
 
@@ -186,10 +203,10 @@ def test_an_edited_audio_file_reruns_its_shard_and_what_follows(corpus, edit):
     project, folder = corpus
     FILE_EDITS[edit](folder)
     planned = plan(project)
-    assert set(planned.jobs) == set(reruns.AUDIO)
+    assert set(planned.jobs) == set(generate.reruns("audio"))
     assert [planned.jobs[rule] for rule in ("audio", "handcrafted", "mel")] == [1, 1, 1]
     assert outdated_stages(project) == {"audio"}
-    assert downstream(project, {"audio"}) == stage_names(reruns.AUDIO)
+    assert downstream(project, {"audio"}) == stage_names(generate.reruns("audio"))
 
 
 @pytest.mark.workflow
@@ -209,51 +226,147 @@ def test_an_edited_listing_reruns_the_splits(edited, name):
     path.write_bytes(before + b"blues/0.wav,train\n")
     os.utime(path, (0, 0))
     try:
-        assert set(plan(edited).jobs) == set(reruns.SPLITS)
+        assert set(plan(edited).jobs) == set(generate.reruns("splits"))
         assert outdated_stages(edited) == {"splits"}
     finally:
         path.write_bytes(before)
 
 
-MODULES = {
-    "corpus/synth.py": ["demo", *reruns.AUDIO],
-    "decoding.py": reruns.AUDIO,
-    "duplicates.py": reruns.TRACKS,
-    "splits.py": reruns.SPLITS,
-    "features/mel.py": reruns.RERUNS["features.mel"],
-    "features/handcrafted.py": reruns.RERUNS["features.handcrafted"],
-    "models/cnn.py": reruns.RERUNS["models.cnn"],
-    "models/xgb_mel.py": reruns.RERUNS["models.xgb_mel"],
-    "models/grid.py": [*reruns.train(*reruns.TABLE_MODELS), *reruns.EVALUATE],
-    "evaluation/naive.py": ["leakage", "report"],
-    "report/templates/page.css": reruns.REPORT,
-    "training.py": [*reruns.train(*reruns.MODELS), *reruns.EVALUATE],
-    "evaluation/metrics.py": ["leakage", *reruns.EVALUATE],
-    "evaluation/intervals.py": reruns.EVALUATE,
-    "report/page.py": reruns.REPORT,
-    "cli.py": [],
+PACKAGE = ROOT / "src/genreflow"
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+def module_name(path):
+    parts = path.removesuffix(".py").split("/")
+    return ".".join(["genreflow", *(part for part in parts if part != "__init__")])
+
+
+def steps_of(module):
+    """Return the steps whose code a module belongs to, and those that follow."""
+    behind = {name: modules_behind(*step.modules, *IN_EVERY_JOB) for name, step in STEPS.items()}
+    return steps_downstream({name for name, modules in behind.items() if module in modules})
+
+
+@pytest.fixture
+def sources(finished):
+    """Write sources of the finished project; they are put back afterwards."""
+    before = {}
+
+    def edit(path, change):
+        file = finished.folder / "src/genreflow" / path
+        before[file] = file.read_bytes()
+        text = file.read_text(encoding="utf-8")
+        changed = change(text)
+        assert changed != text
+        file.write_text(changed, encoding="utf-8")
+
+    yield edit
+    for file, content in before.items():
+        file.write_bytes(content)
+
+
+def check_both_tools(project, expected):
+    assert set(plan_anew(project)) == expected
+    project.run("workflow/genreflow.sh", "workflow", "code")
+    direct = outdated_stages(project) - HELPERS
+    assert downstream(project, direct) == stage_names(expected)
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("path", MODULES)
+def test_a_statement_reruns_the_steps_whose_code_it_belongs_to(finished, sources, path):
+    sources(path, lambda text: f"{text}\n_EDITED = 1\n")
+    check_both_tools(finished, steps_of(module_name(path)))
+
+
+@pytest.mark.workflow
+def test_comments_docstrings_layout_and_annotations_rerun_nothing(finished, sources):
+    def reword(text):
+        text = re.sub(r'^"""', '"""In other words: ', text, count=1)
+        text = re.sub(r"^from __future__ import annotations$", "\\g<0>  # why", text, flags=re.M)
+        text = re.sub(r": Path\b(?=[,)])", ": object", text)
+        return f"# A remark.\n\n\n{text}\n# Another.\n"
+
+    for path in MODULES:
+        sources(path, reword)
+    check_both_tools(finished, set())
+
+
+DECLARED = {
+    "a description": ("params.py", "Seed of the shuffle.", set()),
+    "a default that params.yaml overrides": ("registry/lstm.py", "[96, 64]", set()),
+    "a title": ("registry/cnn.py", "CNN on mel windows", {"report"}),
+    "what a model is": ("registry/lstm.py", "LSTM over the time frames", {"report"}),
+    "what a job may need": ("registry/entry.py", "memory_mb: int = 3000", set()),
+    "a model's files": (
+        "registry/xgb_mel.py",
+        '("model.ubj",)',
+        steps_downstream({"train_xgb_mel"}),
+    ),
+}
+CHANGES = {
+    "[96, 64]": "[96, 32]",
+    "memory_mb: int = 3000": "memory_mb: int = 3001",
+    '("model.ubj",)': '("model.ubj", "notes.txt")',
 }
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize("module", MODULES)
-def test_an_edited_module_reruns_the_steps_that_import_it(finished, module):
-    path = finished.folder / "src/genreflow" / module
-    before = path.read_bytes()
-    path.write_bytes(before + b"\n")
-    try:
-        said = finished.run("snakemake", "--cores", "1", "--dry-run", "--quiet", "rules")
-        from tests.conftest import parse_plan
+@pytest.mark.parametrize("what", DECLARED)
+def test_declarations_rerun_what_prints_or_uses_them(finished, sources, what):
+    path, words, expected = DECLARED[what]
+    sources(path, lambda text: text.replace(words, CHANGES.get(words, f"{words} indeed")))
+    check_both_tools(finished, expected)
 
-        planned = parse_plan(said.stdout + said.stderr)
-        assert set(planned.jobs) == set(MODULES[module])
-        direct = outdated_stages(finished)
-        assert downstream(finished, direct) == stage_names(MODULES[module])
+
+@pytest.mark.workflow
+def test_the_decoder_reruns_the_decoding_and_no_reader_for_a_reason_of_its_own(finished, sources):
+    sources(
+        "audio/ffmpeg.py",
+        lambda text: text.replace("SECONDS_TO_WAIT = 300", "SECONDS_TO_WAIT = 301"),
+    )
+    assert set(plan_anew(finished)) == set(generate.reruns("audio"))
+    finished.run("workflow/genreflow.sh", "workflow", "code")
+    assert outdated_stages(finished) - HELPERS == {"audio"}
+
+
+@pytest.mark.workflow
+def test_a_script_reruns_its_own_step(finished):
+    path = finished.folder / "workflow/scripts/splits.py"
+    before = path.read_bytes()
+    path.write_bytes(before + b"\nx = 1\n")
+    try:
+        check_both_tools(finished, set(generate.reruns("splits")))
     finally:
         path.write_bytes(before)
 
 
-def test_the_page_shows_the_table_that_is_tested():
-    assert reruns.PAGE.read_text(encoding="utf-8") == reruns.render(), (
-        "run `python -m tests.reruns`"
-    )
+def test_the_table_says_what_follows_from_what():
+    assert generate.reruns("report.title") == ["report"]
+    assert generate.reruns("evaluation") == ["evaluate", "report"]
+    assert generate.reruns("models.cnn") == ["train_cnn", "evaluate", "report"]
+    assert generate.reruns("features.handcrafted") == [
+        "handcrafted",
+        "train_svm_handcrafted",
+        "train_xgb_handcrafted",
+        "evaluate",
+        "explore",
+        "report",
+    ]
+    assert generate.reruns("models.xgb_mel.seed") == [
+        "train_xgb_mel",
+        "naive",
+        "evaluate",
+        "report",
+    ]
+    trainings = [f"train_{model}" for model in MODELS]
+    assert generate.reruns("corpus.groups") == [
+        "splits",
+        *trainings,
+        "naive",
+        "evaluate",
+        "report",
+    ]
+    assert set(generate.reruns("demo")) == set(STEPS)
+    assert set(generate.reruns("audio")) == set(STEPS) - {"demo"}
+    assert not is_declaration("genreflow.training")

@@ -1,14 +1,18 @@
 """Going back and forth between commits, clones and tools never leaves a stale number."""
 
+import json
+import re
 import shutil
 
 import pandas as pd
 import pytest
 
-from tests import reruns
-from tests.conftest import TINY, Project, outdated_stages, plan
+from genreflow import generate
+from genreflow.steps import STEPS
+from tests.conftest import HELPERS, TINY, Project, outdated_stages, plan, plan_anew
 
 pytestmark = pytest.mark.workflow
+TIMINGS = ["fit_seconds", "predict_ms_per_track", "peak_rss_mb"]
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def test_a_clone_that_pulls_from_a_remote_has_nothing_to_do(project, tmp_path):
     other.run("bash", "workflow/sync.sh")
     assert plan(other).jobs == {}
     other.edit(**{"models.svm_mel.C": 0.5})
-    assert set(plan(other).jobs) == set(reruns.RERUNS["models.svm_mel"])
+    assert set(plan(other).jobs) == set(generate.reruns("models.svm_mel"))
 
 
 def test_going_back_to_an_older_commit(project):
@@ -55,7 +59,7 @@ def test_going_back_to_an_older_commit(project):
     new = pd.read_csv(project.folder / "results/report/comparison.csv")
     pd.testing.assert_series_equal(new["accuracy"], old["accuracy"])
     project.edit(**{"models.cnn.dropout": 0.1})
-    assert set(plan(project).jobs) == set(reruns.RERUNS["models.cnn"])
+    assert set(plan(project).jobs) == set(generate.reruns("models.cnn"))
 
 
 def test_record_refuses_what_snakemake_does_not_vouch_for(project):
@@ -133,3 +137,125 @@ def test_metrics_plots_and_params_are_shown(project, tmp_path):
     project.edit(**{"models.cnn.dropout": 0.4})
     assert "models.cnn.dropout" in project.run("dvc", "params", "diff").stdout
     assert TINY["corpus.root"] == project.params["corpus"]["root"]
+
+
+def reproduced(project, *targets):
+    """Run ``dvc repro`` and return the stages that it ran or took from its cache."""
+    said = project.run("dvc", "repro", *targets).stdout
+    ran = re.findall(r"^Running stage '(?:.*:)?([\w@]+)'|^Stage '([\w@]+)' is cached", said, re.M)
+    return {one or other for one, other in ran} - HELPERS
+
+
+def test_an_edit_of_one_kind_of_features_retrains_the_models_that_read_it(project):
+    project.edit(**{"features.mel.n_mels": 64})
+    assert reproduced(project) == {STEPS[name].stage for name in generate.reruns("features.mel")}
+    assert plan(project).jobs == {}
+
+
+def test_code_in_other_words_runs_its_digest_alone(project):
+    for path in (project.folder / "src/genreflow").rglob("*.py"):
+        path.write_text(f"# A remark.\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert reproduced(project) == set()
+
+
+def test_both_doors_train_the_models_that_are_compared_and_no_other(project):
+    """And what the others cost stays where it is asked for again."""
+    trained = (project.folder / "results/models/cnn/0/model.keras").read_bytes()
+    before = (project.folder / "params.yaml").read_bytes()
+    project.edit(**{"evaluation.models": ["xgb_mel"], "models.xgb_mel.max_depth": 3})
+    assert set(plan(project).jobs) == {"train_xgb_mel", "naive", "evaluate", "report"}
+    assert reproduced(project) == {"train@xgb_mel", "naive", "evaluate", "report"}
+    assert [path.name for path in (project.folder / "results/models").iterdir()] == ["xgb_mel"]
+    metrics = json.loads((project.folder / "results/report/metrics.json").read_text())
+    assert set(metrics) == {"xgb_mel"}
+    (project.folder / "params.yaml").write_bytes(before)
+    assert "train_cnn" not in plan_anew(project)
+    assert (project.folder / "results/models/cnn/0/model.keras").read_bytes() == trained
+
+
+WRONG = {
+    "a value of another type": ({"audio.sample_rate": "fast"}, "audio.sample_rate: Input should"),
+    "a value out of range": ({"models.cnn.epochs": 0}, "models.cnn.epochs"),
+    "an unknown model": ({"evaluation.models": ["xgb_mel", "knn"]}, "no such model; there are"),
+    "no corpus": ({"corpus.root": "data/nowhere"}, "data/nowhere: there is no such folder"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_mistake_in_a_parameter_costs_nothing_under_either_tool(project, mistake):
+    def everything():
+        files = [*(project.folder / "results").rglob("*"), *(project.folder / "data").rglob("*")]
+        return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+
+    edits, message = WRONG[mistake]
+    before = everything()
+    project.edit(**edits)
+    for command in (["dvc", "repro"], ["snakemake", "--cores", "1"]):
+        failed = project.run(*command, check=False)
+        assert failed.returncode != 0
+        assert message in failed.stdout + failed.stderr
+        assert everything() == before
+
+
+def test_trained_folds_outlive_a_glance_at_another_strategy(project):
+    """Neither tool deletes, records or pulls the folds that the parameters don't have."""
+    quick = {"evaluation.models": ["xgb_mel"], "splits.strategy": "kfold", "splits.n_splits": 3}
+    project.edit(**quick)
+    project.snakemake()
+    folder = project.folder / "results/models/xgb_mel"
+    folds = {fold: (folder / fold / "model.ubj").read_bytes() for fold in "12"}
+    project.edit(**{"splits.strategy": "holdout"})
+    project.snakemake("splits")
+    assert {path.name for path in folder.iterdir()} == {"0", "1", "2"}
+    project.snakemake()
+    table = pd.read_csv(project.folder / "results/evaluation/per_fold.csv")
+    assert set(table["fold"]) == {0}
+    project.run("bash", "workflow/record.sh")
+    assert {path.name for path in folder.iterdir()} == {"0"}, "recorded without other folds"
+    assert outdated_stages(project) == set()
+    project.edit(**{"splits.strategy": "kfold"})
+    project.snakemake("results/splits.parquet")
+    retrained = plan(project).jobs
+    assert retrained["train_xgb_mel"] == 1, "only fold 0, which the other strategy had made anew"
+    assert {fold: (folder / fold / "model.ubj").read_bytes() for fold in "12"} == folds
+
+
+def test_prune_lists_what_is_not_asked_for_and_asks(project):
+    project.edit(**{"evaluation.models": ["xgb_mel"]})
+    refused = project.run("python", "-m", "genreflow", "prune", check=False)
+    assert "results/models/cnn" in refused.stdout
+    assert "results/models/xgb_mel" not in refused.stdout
+    assert (project.folder / "results/models/cnn/0").is_dir()
+    project.run("python", "-m", "genreflow", "prune", "--yes")
+    assert [path.name for path in (project.folder / "results/models").iterdir()] == ["xgb_mel"]
+    said = project.run("python", "-m", "genreflow", "prune").stdout
+    assert said == "Nothing to remove: params.yaml asks for all there is.\n"
+
+
+def test_a_plain_repro_makes_the_demo_where_it_is_asked_for_and_nowhere_else(project):
+    project.run("dvc", "repro")
+    assert not (project.folder / "data/demo").exists()
+    project.edit(**{"corpus.root": "data/demo"})
+    assert reproduced(project, "audio") == {"demo", "audio"}
+    assert len(list((project.folder / "data/demo").glob("*/*.flac"))) == 60
+
+
+def test_the_report_is_made_from_what_dvc_pulls_without_audio_and_features(project, tmp_path):
+    remote = tmp_path / "remote storage"
+    project.run("dvc", "remote", "add", "-d", "storage", str(remote))
+    project.git("commit", "-qam", "Add a remote")
+    project.run("dvc", "push")
+    other = clone(project, tmp_path / "clone")
+    other.run("dvc", "pull", "evaluate", "explore", "naive", "splits", "tracks")
+    assert not (other.folder / "results/audio").exists()
+    assert not (other.folder / "results/models").exists()
+    shutil.copytree(project.folder / "data/tiny", other.folder / "data/tiny")
+    other.run("workflow/genreflow.sh", "workflow", "costs")
+    other.run("workflow/stage.sh", "report")
+    ours, theirs = (
+        pd.read_csv(p.folder / "results/report/comparison.csv") for p in (project, other)
+    )
+    pd.testing.assert_frame_equal(
+        ours.drop(columns=TIMINGS), theirs.drop(columns=TIMINGS), check_exact=True
+    )
+    assert theirs[TIMINGS].isna().all(axis=None), "nothing was measured here"

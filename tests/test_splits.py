@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.params import Splits
-from genreflow.tracks.listings import read_listing
+from genreflow.tracks.listings import ListingError, read_listing
 from genreflow.tracks.splits import SplitsError, make_splits
 
 NO_GROUPS = pd.DataFrame(columns=["track_id", "group"], dtype=str)
@@ -148,6 +148,14 @@ def test_unusable_listings_are_explained(roles, message):
         make_splits(tracks(6), NO_GROUPS, pd.DataFrame(roles), Splits(strategy="predefined"))
 
 
+def test_a_spreadsheets_listing_is_read_with_its_mark_and_blank_lines(tmp_path):
+    path = tmp_path / "groups.csv"
+    path.write_text("track_id, group,year\nblues/å.wav,001,1999\nblues/b.wav,,2000\n", "utf-8-sig")
+    assert read_listing(path, "group").to_dict("records") == [
+        {"track_id": "blues/å.wav", "group": "001"}
+    ]
+
+
 def test_a_genre_with_too_few_tracks_is_named():
     table = pd.concat([tracks(10, ("blues",)), tracks(2, ("zydeco",))])
     with pytest.raises(SplitsError, match="zydeco has no train track"):
@@ -168,6 +176,6 @@ def test_a_broken_listing_names_the_file(tmp_path, text, message):
     path = tmp_path / "groups.csv"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(SplitsError, match=message) as error:
+    with pytest.raises(ListingError, match=message) as error:
         read_listing(path, "group")
     assert "groups.csv" in str(error.value)

@@ -19,13 +19,15 @@ from genreflow.jobs import job
 model, threads, folder, out = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
 config = json.loads((folder / "params.json").read_text())
 config["models"][model]["threads"] = threads
-with job(SimpleNamespace(threads=threads, log=[str(out / "log")], config=config)) as params:
+output = SimpleNamespace(cost=str(out / "cost.json"))
+with job(
+    SimpleNamespace(threads=threads, log=[str(out / "log")], output=output, config=config)
+) as running:
     from threadpoolctl import threadpool_info
 
     from genreflow import training
-    from genreflow import registry
 
-    create, found = registry.create, {{}}
+    create, found = training.create, {{}}
 
     def watched(section, signature):
         model = create(section, signature)
@@ -48,11 +50,9 @@ with job(SimpleNamespace(threads=threads, log=[str(out / "log")], config=config)
         model.fit = fit_and_look
         return model
 
-    registry.create = watched
-    features = sorted((folder / "mel").glob("*.npz"))
-    training.train(
-        model, "0", params, features, folder / "splits.parquet", out, out / "cost.json"
-    )
+    training.create = watched
+    features = sorted((folder / "features" / "mel").glob("*.npz"))
+    training.train(model, "0", running.params, features, folder / "splits.parquet", out)
     (out / "found.json").write_text(json.dumps(found))
 """
 
@@ -63,7 +63,8 @@ from types import SimpleNamespace
 from genreflow.jobs import job
 
 threads = int(sys.argv[2])
-with job(SimpleNamespace(threads=threads, log=[sys.argv[1]], config={})) as params:
+output = SimpleNamespace(cost=sys.argv[1] + ".json")
+with job(SimpleNamespace(threads=threads, log=[sys.argv[1]], output=output, config={})):
     import keras
     import numpy as np
     import psutil

@@ -4,8 +4,8 @@ import hashlib
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ import pytest
 
 from genreflow import lineage, registry
 from genreflow.models.base import ModelFileError
-from genreflow.models.metadata import load_model
+from genreflow.models.loading import load_model
+from genreflow.models.metadata import read_metadata
 from genreflow.params import Models
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
@@ -46,9 +47,13 @@ def trained(corpus, tmp_path_factory):
     return folder_of
 
 
-def run(corpus: Corpus, name: str, out: Path, fold: str = "0") -> Path:
-    features = corpus.features(lineage.feature_kind(name))
-    train(name, fold, corpus.params, features, corpus.splits, out, out.parent / f"{out.name}.json")
+def job(corpus: Corpus, name: str, out: Path, fold: str = "0") -> dict[str, Any]:
+    features = corpus.features(registry.entry(name).features)
+    return train(name, fold, corpus.params, features, corpus.splits, out)
+
+
+def run(corpus: Corpus, name: str, out: Path) -> Path:
+    job(corpus, name, out)
     return out
 
 
@@ -57,13 +62,13 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def predictions(corpus: Corpus, name: str, folder: Path) -> pd.DataFrame:
-    stamp = lineage.stamp("predictions", corpus.params, model=name)
+    stamp = lineage.of_predictions(name, corpus.params)
     return tables.read_table(folder / "predictions.parquet", stamp)
 
 
 def rows_of(corpus: Corpus, table: pd.DataFrame, model) -> np.ndarray:
     """Return what the model saw of the rows of a table."""
-    kind = lineage.feature_kind(model.signature.model)
+    kind = registry.entry(model.signature.model).features
     stamp = lineage.stamp(kind, corpus.params)
     if kind == "handcrafted":
         from genreflow.features.handcrafted.read import read_handcrafted
@@ -97,14 +102,14 @@ def test_predictions_are_probabilities_of_validation_and_test_rows_alone(name, c
     assert {str(kind) for kind in table[list(GENRES)].dtypes} == {"float32"}
     assert set(table["role"]) == {"valid", "test"}
     assert table["track_id"].nunique() == 4 * len(GENRES)
-    whole_tracks = lineage.feature_kind(name) == "handcrafted"
+    whole_tracks = registry.entry(name).features == "handcrafted"
     assert set(table["window"]) == ({-1} if whole_tracks else {0, 1, 2})
 
 
 @pytest.mark.parametrize("name", registry.MODELS)
 def test_a_loaded_model_predicts_what_the_trained_one_did(name, corpus, trained):
-    model, card = load_model(trained(name))
-    assert card.signature.genres == GENRES
+    model, metadata = load_model(trained(name))
+    assert metadata.signature.genres == GENRES
     table = predictions(corpus, name, trained(name))
     test = table[table["role"] == "test"]
     again = model.predict_proba(rows_of(corpus, test, model))
@@ -140,19 +145,26 @@ def test_validation_rows_of_refitted_models_are_out_of_fold(name, corpus, traine
     assert np.abs(fitted_on_them - valid[list(GENRES)].to_numpy()).max() > 1e-3
 
 
-def test_costs_lie_apart_from_what_is_reproducible(trained):
-    folder = trained("xgb_mel")
-    cost = json.loads((folder.parent / f"{folder.name}.json").read_text())
+def test_costs_lie_apart_from_what_is_reproducible(corpus, tmp_path):
+    cost = job(corpus, "xgb_mel", tmp_path)
     assert set(cost) == {
         "fit_seconds",
         "predict_seconds",
         "n_tracks_predicted",
-        "peak_rss_mb",
-        "n_parameters",
         "predictions_sha256",
     }
-    assert cost["predictions_sha256"] == digests(folder)["predictions.parquet"]
+    assert cost["predictions_sha256"] == digests(tmp_path)["predictions.parquet"]
     assert cost["n_tracks_predicted"] == 12
+    assert {path.name for path in tmp_path.iterdir()} == set(registry.entry("xgb_mel").files)
+
+
+@pytest.mark.parametrize("name", registry.MODELS)
+def test_a_model_knows_its_size_and_the_parameters_behind_it(name, corpus, trained):
+    metadata = read_metadata(trained(name))
+    files = [trained(name) / file for file in registry.entry(name).model_files]
+    assert metadata.model_bytes == sum(file.stat().st_size for file in files)
+    assert metadata.n_parameters > 0
+    assert metadata.section(f"models.{name}") == corpus.params.section(f"models.{name}")
 
 
 def test_histories_tell_epochs_and_grids_tell_candidates(trained):
@@ -169,22 +181,14 @@ def test_features_of_other_audio_are_refused(corpus, tmp_path):
     splits = tables.read_table(corpus.splits, stamp)
     digests = dict(tables.read_stamp(corpus.splits).facts["audio"], hiss="another")
     stale = tmp_path / "splits.parquet"
-    tables.write_table(splits, stale, replace(stamp, facts={"audio": digests}))
+    tables.write_table(splits, stale, stamp.with_facts(audio=digests))
     with pytest.raises(StaleArtifactError, match="features of hiss were made from other audio"):
-        train(
-            "svm_mel",
-            "0",
-            corpus.params,
-            corpus.features("mel"),
-            stale,
-            tmp_path / "out",
-            tmp_path / "cost.json",
-        )
+        train("svm_mel", "0", corpus.params, corpus.features("mel"), stale, tmp_path / "out")
 
 
 def test_an_unknown_fold_is_named_with_those_there_are(corpus, tmp_path):
     with pytest.raises(TrainingError, match="no fold '7'; there are 0"):
-        run(corpus, "svm_mel", tmp_path / "out", fold="7")
+        job(corpus, "svm_mel", tmp_path / "out", fold="7")
 
 
 def test_a_track_without_features_stops_training(corpus, tmp_path):
@@ -193,15 +197,7 @@ def test_a_track_without_features_stops_training(corpus, tmp_path):
     path = tmp_path / "splits.parquet"
     tables.write_table(splits, path, tables.read_stamp(corpus.splits))
     with pytest.raises(TrainingError, match=r"drone/lost\.wav"):
-        train(
-            "xgb_mel",
-            "0",
-            corpus.params,
-            corpus.features("mel"),
-            path,
-            tmp_path / "out",
-            tmp_path / "cost.json",
-        )
+        train("xgb_mel", "0", corpus.params, corpus.features("mel"), path, tmp_path / "out")
 
 
 def test_a_folder_without_a_model_is_told_so(tmp_path):
@@ -226,7 +222,7 @@ def test_every_section_of_models_has_an_entry():
 
 def test_the_registry_and_training_import_no_learning_library():
     code = (
-        "import sys, genreflow.models.registry, genreflow.training;"
+        "import sys, genreflow.registry, genreflow.training;"
         "heavy = {'keras', 'tensorflow', 'sklearn', 'xgboost', 'librosa', 'matplotlib'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

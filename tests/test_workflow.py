@@ -11,7 +11,9 @@ import soundfile
 import yaml
 
 from genreflow import registry
-from tests.conftest import TINY_GENRES, outdated_stages, plan
+from genreflow.code import IN_EVERY_JOB, is_declaration, modules_behind
+from genreflow.steps import STEPS
+from tests.conftest import TINY_GENRES, outdated_stages, plan, plan_anew
 
 pytestmark = pytest.mark.workflow
 
@@ -83,19 +85,34 @@ USED = {
     "train_cnn": NETWORK,
     "train_lstm": NETWORK,
     "train_resnet50": NETWORK,
-    "leakage": {"xgboost", "sklearn"},
+    "naive": {"xgboost", "sklearn"},
     "evaluate": {"sklearn", "statsmodels"},
-    "report": {"sklearn", "statsmodels", "xgboost", "altair"},
+    "explore": {"sklearn"},
+    "report": {"altair"},
 }
 
 
-def test_jobs_import_only_what_they_use(built):
-    """As `sys.modules` of each job said when it ended; see tests/spy."""
-    imported = {}
+@pytest.fixture(scope="module")
+def imported(built):
+    """What each rule's jobs had in `sys.modules` when they ended; see tests/spy."""
+    found = {}
     for file in (built.folder / ".cache/imports").iterdir():
         rule = file.name.partition(".")[0]
-        imported.setdefault(rule, set()).update(LIBRARIES & set(json.loads(file.read_text())))
-    assert imported == USED
+        found.setdefault(rule, set()).update(json.loads(file.read_text()))
+    return found
+
+
+def test_jobs_import_only_the_libraries_they_use(imported):
+    assert {rule: LIBRARIES & names for rule, names in imported.items()} == USED
+
+
+@pytest.mark.parametrize("rule", USED)
+def test_the_digest_of_a_steps_code_covers_exactly_what_its_jobs_import(imported, rule):
+    ours = {name for name in imported[rule] if name.partition(".")[0] == "genreflow"}
+    # What every job does around its step (logs, threads, costs) is no part of any result.
+    ours -= {"genreflow.jobs"}
+    counted = modules_behind(*STEPS[rule].modules, *IN_EVERY_JOB)
+    assert {name for name in ours if not is_declaration(name)} == set(counted)
 
 
 def test_both_tools_have_nothing_left_to_do_after_dvc_repro(built):
@@ -177,7 +194,12 @@ def test_a_corpus_as_users_have_it(built, tmp_path):
     page = (project.folder / "results/report/index.html").read_text(encoding="utf-8")
     assert "Blues &amp; Søul" in page
     assert "broken.mp3" in page
-    assert not (project.folder / "results/audio/metal.arrow").exists(), "left over from one shard"
+    left_over = project.folder / "results/audio/metal.arrow"
+    assert left_over.exists(), "nothing is deleted as a side effect"
+    said = project.run("python", "-m", "genreflow", "prune", "--yes").stdout
+    assert "results/audio/metal.arrow" in said
+    assert not left_over.exists()
+    assert plan_anew(project) == {}
 
 
 def test_too_many_bad_files_stop_the_run_with_a_readable_message(built, tmp_path):

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# `dvc commit` records whatever lies there. So let it record only what Snakemake vouches for.
+# `dvc commit` records whatever lies there. So let it record only what Snakemake vouches for, and
+# nothing that lies there from other parameters.
 set -euo pipefail
+workflow/genreflow.sh workflow code
 if ! snakemake --cores 1 --dry-run 2>&1 | grep -q "Nothing to be done"; then
   echo "The results are not up to date; run 'snakemake -j8' first." >&2
   exit 1
 fi
+workflow/genreflow.sh workflow inputs
 dvc commit --force --quiet report --with-deps
 dvc status report --with-deps

@@ -6,12 +6,15 @@ Every command imports what it needs when it runs, so that ``--help`` answers at 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from genreflow.errors import GenreflowError
+
+if TYPE_CHECKING:
+    from genreflow.leftovers import Wanted
 
 
 class _OneLineErrors(TyperGroup):
@@ -34,6 +37,10 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or fetch one.")
 app.add_typer(corpus_app, name="corpus")
+workflow_app = typer.Typer(no_args_is_help=True, help="What DVC's stages and `make` call.")
+app.add_typer(workflow_app, name="workflow", hidden=True)
+
+RESULTS = Path("results")
 
 
 @corpus_app.command("scan")
@@ -117,3 +124,60 @@ def leaderboard(
     from genreflow.report.terminal import print_leaderboard
 
     print_leaderboard(report, Console())
+
+
+@app.command()
+def prune(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+) -> None:
+    """Remove results that params.yaml doesn't ask for: other folds, models, shards."""
+    from genreflow import leftovers
+
+    wanted = _wanted()
+    found = [*leftovers.find(RESULTS, wanted), *([leftovers.ASIDE] if _put_aside() else [])]
+    if not found:
+        typer.echo("Nothing to remove: params.yaml asks for all there is.")
+        return
+    for path in found:
+        megabytes = leftovers.size(RESULTS / path) / 1e6
+        typer.echo(f"{RESULTS / path} ({megabytes:.1f} MB)")
+    if yes or typer.confirm("Remove these?"):
+        leftovers.remove(RESULTS, wanted)
+
+
+@workflow_app.command("code")
+def workflow_code() -> None:
+    """Check params.yaml, digest the code behind each step, put aside what isn't of this run."""
+    from genreflow import params, stages
+
+    stages.write_code(params.load(Path("params.yaml")), RESULTS)
+
+
+@workflow_app.command("inputs")
+def workflow_inputs() -> None:
+    """Digest the features that each model reads."""
+    from genreflow import params, stages
+
+    stages.write_inputs(params.load(Path("params.yaml")), RESULTS)
+
+
+@workflow_app.command("costs")
+def workflow_costs() -> None:
+    """Write an empty measurement for each job that wasn't run here."""
+    from genreflow import params, stages
+
+    stages.fill_in_costs(params.load(Path("params.yaml")), RESULTS)
+
+
+def _wanted() -> Wanted:
+    from genreflow import params, stages
+    from genreflow.leftovers import Wanted
+
+    loaded = params.load(Path("params.yaml"))
+    return Wanted.by(loaded, stages.genres(loaded))
+
+
+def _put_aside() -> bool:
+    from genreflow.leftovers import ASIDE
+
+    return (RESULTS / ASIDE).is_dir()

@@ -34,8 +34,8 @@ _PARAMS_HEADER = f"""\
 _RERUNS_HEADER = """\
 # What an edit reruns
 
-Edit `params.yaml`, run `snakemake -j8` or `dvc repro`, and only this is made anew. The page is made
-from the table of steps (`src/genreflow/steps.py`) by `make params`; the tests check it, parameter by
+Edit `params.yaml`, run `snakemake -j8` or `dvc repro`, and only this is made anew. `make params`
+makes this page from the table of steps (`src/genreflow/steps.py`); the tests check it, parameter by
 parameter and module by module, against what both tools say they would do.
 
 | edit this | these steps rerun |

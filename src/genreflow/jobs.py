@@ -5,11 +5,12 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import re
 import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def job(snakemake: Any) -> Iterator[Job]:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     seconds = time.perf_counter() - started
-    cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(_peak_rss_mb(), 1)}
+    cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
     write_json(cost | running.cost, Path(snakemake.output.cost))
 
 
@@ -76,6 +77,11 @@ def limit_threads(threads: int) -> None:
         os.environ[variable] = str(threads)
 
 
-def _peak_rss_mb() -> float:
+def peak_rss_mb() -> float:
+    """Return the largest resident memory that this process has had [MB]."""
+    # On Linux, getrusage counts what the parent held when it forked: Snakemake, whatever its size.
+    with suppress(OSError, IndexError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

@@ -20,6 +20,8 @@ from genreflow.registry import FEATURES, MODELS
 
 ASIDE = Path("aside")
 
+_OF_AUDIO = (".arrow", ".parquet")
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -38,21 +40,23 @@ class Wanted:
             fold_names(params.splits),
         )
 
-    def asks_for(self, path: Path) -> bool:
-        """Tell whether `path`, relative to the results, is asked for, or none of our business."""
+    def asks_for(self, path: Path) -> bool | None:
+        """Tell whether `path`, relative to the results, is asked for; None if no job makes it."""
         match path.parts:
-            case ("audio", name) | ("features", _, name):
-                return name.rpartition(".")[0] in self.shards
-            case ("models", model):
-                return model in self.models or model not in MODELS
-            case ("models", _, fold):
+            case ("audio", _) if path.suffix in _OF_AUDIO:
+                return path.stem in self.shards
+            case ("features", kind, _) if kind in FEATURES and path.suffix == FEATURES[kind].suffix:
+                return path.stem in self.shards
+            case ("models", model) if model in MODELS:
+                return model in self.models
+            case ("models", model, fold) if model in MODELS and fold.isdecimal():
                 return fold in self.folds
-        return True
+        return None
 
 
 def find(results: Path, wanted: Wanted) -> list[Path]:
     """List what lies below `results` without being asked for, relative to it, and sorted."""
-    return sorted(path for path in _managed(results) if not wanted.asks_for(path))
+    return sorted(path for path in _managed(results) if wanted.asks_for(path) is False)
 
 
 def _managed(results: Path) -> Iterator[Path]:
@@ -90,6 +94,7 @@ def bring_back(results: Path, wanted: Wanted) -> list[Path]:
         (results / path.parent).mkdir(parents=True, exist_ok=True)
         (aside / path).rename(results / path)
         moved.append(path)
+    _remove_empty(aside)
     return moved
 
 
@@ -108,6 +113,15 @@ def size(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove the folders in and at `folder` that hold nothing."""
+    for path in sorted(folder.rglob("*/"), reverse=True):
+        if not any(path.iterdir()):
+            path.rmdir()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _free(path: Path) -> Path:

@@ -24,7 +24,7 @@ class Step:
     Parameters
     ----------
     name
-        Of the rule. DVC's stage has the same, but for ``features@mel`` and ``train@cnn``.
+        Of the rule.
     modules
         Where its code begins; what these import belongs to it.
     script
@@ -49,6 +49,13 @@ class Step:
     settings: tuple[str, ...] = ()
     per: Fan | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> str:
+        """Name of its stage in DVC: ``train@cnn`` for the rule ``train_cnn``, else the rule's."""
+        if self.script == "features":
+            return f"features@{self.name}"
+        return self.name.replace("train_", "train@", 1)
 
     def cost(self, job: str | None = None) -> PurePosixPath:
         """Return where its jobs say how long they took, below the results.

@@ -14,7 +14,9 @@ def leave_names() -> None:
     if snakemake := getattr(sys.modules["__main__"], "snakemake", None):
         folder = Path(".cache/imports")
         folder.mkdir(parents=True, exist_ok=True)
-        names = sorted({name.partition(".")[0] for name in sys.modules})
+        names = sorted(
+            name for name in sys.modules if "." not in name or name.startswith("genreflow.")
+        )
         (folder / f"{snakemake.rule}.{os.getpid()}.json").write_text(json.dumps(names))
 
 

@@ -7,6 +7,4 @@ from genreflow.jobs import job
 with job(snakemake) as running:
     from genreflow.corpus.demo.synthesise import synthesise_genre
 
-    synthesise_genre(
-        snakemake.wildcards.genre, running.params.demo, Path(snakemake.output.tracks)
-    )
+    synthesise_genre(snakemake.wildcards.genre, running.params.demo, Path(snakemake.output.tracks))

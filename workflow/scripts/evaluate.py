@@ -20,7 +20,13 @@ with job(snakemake) as running:
     evaluate(
         running.params,
         by_name_and_model(
-            [*files.predictions, *files.metadata, *files.histories, *files.grids, *files.importances]
+            [
+                *files.predictions,
+                *files.metadata,
+                *files.histories,
+                *files.grids,
+                *files.importances,
+            ]
         ),
         Path(files.splits),
         Path(files.tracks),

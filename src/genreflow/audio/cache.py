@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +57,7 @@ def audio_digest(track_ids: Iterable[str], pcm_sha256: Iterable[str]) -> str:
     return text_sha256(f"{track}\0{pcm}\n" for track, pcm in pairs)
 
 
-class AudioShard:
+class AudioShard(AbstractContextManager["AudioShard"]):
     """Read what :func:`write_audio` wrote, mapped into memory.
 
     Parameters
@@ -121,15 +120,7 @@ class AudioShard:
         """Add the digest of this audio to the stamp of what is made from it."""
         return stamp.with_facts(audio=self.digest)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:

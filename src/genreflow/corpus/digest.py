@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from genreflow.corpus.scan import Shard, TrackFile, scan_shard
+from genreflow.store.files import file_sha256, text_sha256, write_text
 
 _SETTLED_NS = 2_000_000_000
 # Times can be as coarse as 2 s (FAT): a file that changed more recently might change again
@@ -47,20 +46,8 @@ def shard_digest(root: Path, shard: Shard, cache: Path) -> str:
     CorpusError
         The genre folder can't be listed.
     """
-    return _combine(_file_digests(root, shard, cache))
-
-
-def corpus_digest(root: Path, shards: Iterable[Shard], cache: Path) -> str:
-    """Return the same over all of `shards`, however the corpus is divided into them."""
-    digests: dict[str, str] = {}
-    for shard in shards:
-        digests.update(_file_digests(root, shard, cache))
-    return _combine(digests)
-
-
-def _combine(digests: Mapping[str, str]) -> str:
-    lines = (f"{digests[track_id]} {track_id}\0" for track_id in sorted(digests))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    digests = _file_digests(root, shard, cache)
+    return text_sha256(f"{digests[track_id]} {track_id}\0" for track_id in sorted(digests))
 
 
 def _file_digests(root: Path, shard: Shard, cache: Path) -> dict[str, str]:
@@ -88,8 +75,7 @@ def _entry(file: TrackFile, known: _Entry | None) -> _Entry | None:
         signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
         if known is not None and known[0] == signature:
             return known
-        with file.path.open("rb") as stream:
-            return signature, hashlib.file_digest(stream, "sha256").hexdigest()
+        return signature, file_sha256(file.path)
     except OSError:
         return None
 
@@ -108,13 +94,5 @@ def _read(path: Path) -> dict[str, _Entry]:
 
 def _write(entries: Mapping[str, _Entry], path: Path) -> None:
     """Replace a cache file in one step; the hashes are right even where they can't be kept."""
-    # Not files.atomic: digests are computed at every start, which Arrow and pandas would slow.
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(entries, stream)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        write_text(json.dumps(entries), path)

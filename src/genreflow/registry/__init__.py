@@ -75,7 +75,7 @@ def _from_other_packages() -> dict[str, ModelEntry]:
             raise RegistryError(f"{complaint}: there is a model of that name; rename it")
         if entry.features not in FEATURES:
             raise RegistryError(
-                f"{complaint}: reads {entry.features}, but there are {', '.join(FEATURES)}"
+                f"{complaint}: reads {entry.features}, but there are {', '.join(FEATURES)}; mend it"
             )
         found[entry.name] = replace(entry, distribution=package)
     return found

@@ -7,12 +7,11 @@ from typing import Any
 from genreflow.registry import BASELINE
 from genreflow.report import text
 from genreflow.report.results import Results
-from genreflow.store.files import read_json
 
 
 def describe_audit(results: Results) -> dict[str, Any]:
     """Summarise ``results/evaluation/duplicates.json`` and list its groups."""
-    found = read_json(results.inputs.evaluation / "duplicates.json")
+    found = results.duplicates
     return {
         "summary": _summary(found, results.params.splits.keep_duplicates_together),
         "groups": [
@@ -33,7 +32,7 @@ def describe_naive(results: Results) -> dict[str, Any] | None:
     """Compare the naive protocol's claim with the honest number; None without a baseline."""
     if not results.has_baseline:
         return None
-    naive = read_json(results.inputs.naive)
+    naive = results.naive
     window = results.metrics[BASELINE]["window"]["accuracy"]
     track = results.track(BASELINE)["accuracy"]
     bars = [

@@ -87,7 +87,7 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
 def _heat_map(correlations: pd.DataFrame, strongest: pd.DataFrame) -> dict[str, Any]:
     """Return the correlations as a picture of one pixel per pair, and as what the page reads out.
 
-    ``values`` is base64 of signed bytes, 100 × r, row by row.
+    ``encoded`` is base64 of signed bytes, 100 × r, row by row.
     """
     matrix = correlations.to_numpy()
     return {
@@ -95,6 +95,6 @@ def _heat_map(correlations: pd.DataFrame, strongest: pd.DataFrame) -> dict[str, 
         "image": png.data_url(
             ((matrix + 1) * 127).round().astype(np.uint8), png.diverging_palette()
         ),
-        "values": base64.b64encode((matrix * 100).round().astype(np.int8).tobytes()).decode(),
+        "encoded": base64.b64encode((matrix * 100).round().astype(np.int8).tobytes()).decode(),
         "strongest": list(strongest.itertuples(index=False, name=None)),
     }

@@ -117,21 +117,38 @@ class Results:
         path = self.inputs.exploration / name
         if path.suffix == ".csv":
             return _read_csv(path)
-        return read_table(path, lineage.stamp("explore", self.params))
+        return read_table(_existing(path), lineage.stamp("explore", self.params))
+
+    @cached_property
+    def duplicates(self) -> dict[str, Any]:
+        """What :func:`~genreflow.tracks.audit.audit_duplicates` found."""
+        found: dict[str, Any] = read_json(_existing(self.inputs.evaluation / "duplicates.json"))
+        return found
+
+    @cached_property
+    def naive(self) -> dict[str, Any]:
+        """What the naive protocol claims; see :mod:`genreflow.evaluation.naive`."""
+        claim: dict[str, Any] = read_json(_existing(self.inputs.naive))
+        return claim
 
     @cached_property
     def model_facts(self) -> dict[str, dict[str, dict[str, Any]]]:
         """What training says of each model and fold: best, n_parameters, model_bytes, …."""
         facts: dict[str, dict[str, dict[str, Any]]] = read_json(
-            self.inputs.evaluation / "models.json"
+            _existing(self.inputs.evaluation / "models.json")
         )
         return facts
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _existing(path: Path) -> Path:
+    """Return `path`; raise :class:`ReportError` unless it is a file."""
     if not path.is_file():
         raise ReportError(f"{path}: no such file; rerun `snakemake`, which makes it anew.")
-    return pd.read_csv(path, dtype={"fold": str}, keep_default_na=False, na_values=[""])
+    return path
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(_existing(path), dtype={"fold": str}, keep_default_na=False, na_values=[""])
 
 
 def read_results(params: Params, inputs: Inputs) -> Results:

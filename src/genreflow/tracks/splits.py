@@ -94,7 +94,8 @@ def write_splits(
     Raises
     ------
     SplitsError, ListingError, StaleArtifactError
-        See :func:`make_splits`, :func:`read_listing` and :func:`~genreflow.tables.read_table`.
+        See :func:`make_splits`, :func:`~genreflow.tracks.listings.read_listing` and
+        :func:`~genreflow.store.tables.read_table`.
     """
     found = read_table(tracks, tracks_stamp)
     splits = make_splits(

@@ -4,7 +4,7 @@ The classic set holds 129 features: 21 series (8 descriptors and 13 MFCCs) times
 leading and trailing silence, and tempo. Studies that count 133 take the six statistics of the two
 silences as well. Their kurtosis and skew are undefined or constant and the rest doesn't tell the
 beginning from the end, so the two durations stand for themselves here. What the extended set adds
-stands in :mod:`genreflow.features.extended`.
+stands in :mod:`genreflow.features.handcrafted.extended`.
 
 References
 ----------

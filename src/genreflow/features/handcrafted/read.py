@@ -1,7 +1,7 @@
 """Read handcrafted features.
 
-This module reads what :mod:`genreflow.features.handcrafted.extract` writes and imports nothing of it:
-training depends on the table, not on how its columns are computed.
+This module reads what :mod:`genreflow.features.handcrafted.extract` writes and imports nothing of
+it: training depends on the table, not on how its columns are computed.
 """
 
 from __future__ import annotations

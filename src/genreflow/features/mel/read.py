@@ -1,7 +1,7 @@
 """Read mel windows on demand, straight from the shards into the batch.
 
-This module reads what :mod:`genreflow.features.mel.extract` writes and imports nothing of it: training
-depends on the layout of the file, not on how its content is computed.
+This module reads what :mod:`genreflow.features.mel.extract` writes and imports nothing of it:
+training depends on the layout of the file, not on how its content is computed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ def _read_index(path: Path, expected: Stamp) -> _Index:
         return _Index(members, stamp, file.tell(), int(shape[1]))
 
 
-class MelWindows:
+class MelWindows(AbstractContextManager["MelWindows"]):
     """The mel windows of any number of shards, read on demand.
 
     Instances can be pickled and shared between threads and forked processes. They keep one file
@@ -146,15 +146,7 @@ class MelWindows:
         vars(self).update(state)
         self._files = [FileIO(path) for path in self._paths]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
