@@ -10,9 +10,8 @@ min_version("9.20")
 # The code that runs is the code beside this workflow, installed or not, here and in every job.
 SOURCE = str(Path(workflow.basedir, "src"))
 sys.path.insert(0, SOURCE)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
 from genreflow import leftovers, stages
 from genreflow import params as parameters
