@@ -51,7 +51,7 @@ gpu: .venv/.installed ## Replace the CPU builds of TensorFlow and XGBoost by the
 	$(INSTALL) -e ".[gpu]"
 
 params: .venv/.installed ## Write params.yaml anew (your values stay), its schema and the tables in the docs
-	@PYTHONPATH=src $(BIN)/python -m genreflow.generate
+	@PYTHONPATH="src:$$PYTHONPATH" $(BIN)/python -m genreflow.generate
 
 lock: .venv/.installed-dev ## Resolve the requirements anew
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh
