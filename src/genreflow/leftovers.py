@@ -55,8 +55,12 @@ class Wanted:
 
 
 def find(results: Path, wanted: Wanted) -> list[Path]:
-    """List what lies below `results` without being asked for, relative to it, and sorted."""
-    return sorted(path for path in _managed(results) if wanted.asks_for(path) is False)
+    """List what lies below `results` without being asked for, relative to it, and sorted.
+
+    A model that is not asked for is one entry, whatever folds it has.
+    """
+    found = {path for path in _managed(results) if wanted.asks_for(path) is False}
+    return sorted(path for path in found if path.parent not in found)
 
 
 def _managed(results: Path) -> Iterator[Path]:
@@ -72,14 +76,12 @@ def _managed(results: Path) -> Iterator[Path]:
 
 def set_aside(results: Path, wanted: Wanted) -> list[Path]:
     """Move what isn't asked for to ``results/aside``; return what was moved."""
-    moved = []
-    for path in find(results, wanted):
-        if (results / path).exists():  # not moved together with its folder
-            place = _free(results / ASIDE / path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (results / path).rename(place)
-            moved.append(path)
-    return moved
+    found = find(results, wanted)
+    for path in found:
+        place = _free(results / ASIDE / path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        (results / path).rename(place)
+    return found
 
 
 def bring_back(results: Path, wanted: Wanted) -> list[Path]:
