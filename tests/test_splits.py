@@ -1,4 +1,6 @@
 import hashlib
+import unicodedata
+from itertools import permutations
 
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.params import Splits
-from genreflow.tracks.listings import ListingError, read_listing
+from genreflow.tracks.listings import ListingError, match_listing, read_listing
 from genreflow.tracks.splits import SplitsError, make_splits
 
 NO_GROUPS = pd.DataFrame(columns=["track_id", "group"], dtype=str)
@@ -140,7 +142,7 @@ def test_predefined_roles_that_divide_a_group_lose_the_training_side(caplog):
     ("roles", "message"),
     [
         ({"track_id": ["blues/000.wav"], "role": ["dev"]}, "unknown role dev"),
-        ({"track_id": ["other.wav"], "role": ["test"]}, "none of its 1 track_ids"),
+        ({"track_id": ["other.wav"], "role": ["test"]}, "lists no track"),
     ],
 )
 def test_unusable_listings_are_explained(roles, message):
@@ -158,9 +160,9 @@ def test_a_spreadsheets_listing_is_read_with_its_mark_and_blank_lines(tmp_path):
 
 def test_a_genre_with_too_few_tracks_is_named():
     table = pd.concat([tracks(10, ("blues",)), tracks(2, ("zydeco",))])
-    with pytest.raises(SplitsError, match="zydeco has no train track"):
+    with pytest.raises(SplitsError, match="zydeco has 2 independent groups of tracks, but 3 are"):
         make_splits(table, NO_GROUPS, NO_ROLES, Splits())
-    with pytest.raises(SplitsError, match=r"zydeco has 2 independent tracks.*n_splits = 5"):
+    with pytest.raises(SplitsError, match=r"zydeco has 2 independent groups.*n_splits = 5"):
         make_splits(table, NO_GROUPS, NO_ROLES, Splits(strategy="kfold"))
 
 
@@ -179,3 +181,143 @@ def test_a_broken_listing_names_the_file(tmp_path, text, message):
     with pytest.raises(ListingError, match=message) as error:
         read_listing(path, "group")
     assert "groups.csv" in str(error.value)
+
+
+def artists(per_genre, tracks_each, genres=("a", "b", "c")):
+    """Genres in which a few artists have all the tracks."""
+    table = tracks(per_genre * tracks_each, genres)
+    artist = table.groupby("genre").cumcount() // tracks_each
+    groups = pd.DataFrame(
+        {"track_id": table["track_id"], "group": table["genre"] + artist.map(" artist {}".format)}
+    )
+    return table, groups
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("per_genre", "tracks_each", "strategy"),
+    [
+        (3, 8, "holdout"),
+        (4, 5, "holdout"),
+        (4, 8, "holdout"),
+        (5, 4, "holdout"),
+        (3, 8, "kfold"),
+        (5, 4, "kfold"),
+        (5, 20, "kfold"),
+    ],
+)
+def test_a_few_artists_are_divided_whenever_they_can_be(per_genre, tracks_each, strategy, seed):
+    table, groups = artists(per_genre, tracks_each, tuple("abcdefghij"))
+    params = Splits(strategy=strategy, n_splits=3, seed=seed)
+    splits = make_splits(table, groups, NO_ROLES, params)
+    assert roles_by_group(splits).max() == 1
+    every = splits.groupby(["fold", "genre"])["role"].nunique()
+    assert every.eq(3).all()
+    shuffled = table.sample(frac=1, random_state=1)
+    assert make_splits(shuffled, groups, NO_ROLES, params).equals(splits)
+
+
+def test_a_few_artists_are_divided_as_close_to_the_shares_as_they_allow():
+    """Three artists of 12, 5 and 3 tracks: the best of the six ways, found by trying them all."""
+    table = tracks(20, ("a",))
+    owner = ["x"] * 12 + ["y"] * 5 + ["z"] * 3
+    groups = pd.DataFrame({"track_id": table["track_id"], "group": owner})
+    splits = make_splits(table, groups, NO_ROLES, Splits(test_fraction=0.3, valid_fraction=0.15))
+    role = splits.groupby("group")["role"].first().to_dict()
+    sizes = {"x": 12, "y": 5, "z": 3}
+    wanted = {"train": 0.7 * 0.85 * 20, "valid": 0.7 * 0.15 * 20, "test": 0.3 * 20}
+
+    def misses(assigned):
+        return sum(abs(sizes[group] - wanted[part]) for group, part in assigned.items())
+
+    best = min(misses(dict(zip("xyz", order, strict=True))) for order in permutations(wanted))
+    assert misses(role) == pytest.approx(best)
+
+
+def test_the_genre_that_makes_a_split_impossible_is_named():
+    table, groups = artists(2, 6)
+    with pytest.raises(SplitsError, match=r"genre a has 2 independent groups .*train, valid, test"):
+        make_splits(table, groups, NO_ROLES, Splits())
+
+
+def test_artists_of_several_genres_are_divided_where_that_is_possible():
+    """Every artist plays every genre: three artists, so one for each role."""
+    table, groups = artists(3, 4)
+    everywhere = groups.assign(group=groups["group"].str[1:])
+    splits = make_splits(table, everywhere, NO_ROLES, Splits())
+    assert splits.groupby("role")["group"].nunique().to_dict() == {
+        "test": 1,
+        "train": 1,
+        "valid": 1,
+    }
+
+
+def test_a_partition_may_leave_genres_without_validation_or_test(caplog):
+    table = tracks(4, genres=("blues", "jazz", "pop"))
+    of_genre = {"blues": ["train", "train", "valid", "test"], "jazz": ["train"] * 3 + ["test"]}
+    roles = pd.concat(
+        [
+            pd.DataFrame({"track_id": part["track_id"], "role": of_genre[str(genre)]})
+            for genre, part in table.groupby("genre")
+            if genre in of_genre
+        ]
+    )
+    splits = make_splits(table, NO_GROUPS, roles, Splits(strategy="predefined"))
+    assert set(splits["genre"]) == {"blues", "jazz"}
+    assert "genre jazz has no valid track" in caplog.text
+    without = roles.assign(role="test")
+    with pytest.raises(SplitsError, match="genre blues has no train track"):
+        make_splits(table, NO_GROUPS, without, Splits(strategy="predefined"))
+
+
+def listing(*names):
+    return pd.DataFrame({"track_id": names, "group": [f"g{n}" for n in range(len(names))]})
+
+
+CORPUS = ["blues/blues.00000.wav", "jazz/Año Nuevo.flac", "pop/live/one.mp3", "pop/one.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "track"),
+    [
+        ("blues/blues.00000.wav", CORPUS[0]),
+        ("blues/blues.00000", CORPUS[0]),
+        ("blues/blues.00000.au", CORPUS[0]),
+        ("blues.00000", CORPUS[0]),
+        ("blues.00000.wav", CORPUS[0]),
+        ("blues\\blues.00000.wav", CORPUS[0]),
+        ("/home/me/genres/blues/blues.00000.wav", CORPUS[0]),
+        (unicodedata.normalize("NFD", CORPUS[1]), CORPUS[1]),
+        ("pop/one", CORPUS[3]),
+        ("pop/live/one", CORPUS[2]),
+    ],
+)
+def test_listed_tracks_are_found_by_what_people_call_them(listed, track):
+    decomposed = [unicodedata.normalize("NFD", name) for name in CORPUS]
+    for corpus in (CORPUS, decomposed):
+        found = match_listing(listing(listed), corpus, "groups.csv")
+        assert [unicodedata.normalize("NFC", name) for name in found["track_id"]] == [track]
+        assert found["track_id"][0] in corpus
+
+
+def test_a_name_that_several_tracks_have_is_none(caplog):
+    found = match_listing(listing("one.mp3", "blues.00000"), CORPUS, "groups.csv")
+    assert found["track_id"].tolist() == [CORPUS[0]]
+    assert "1 of 2 listed tracks are not in the corpus or set aside, such as one.mp3" in caplog.text
+
+
+def test_a_listing_that_matches_nothing_is_refused_with_examples_of_both_sides():
+    with pytest.raises(ListingError, match=r"none of its 2 tracks.*lists x, y; .* has blues"):
+        match_listing(listing("x", "y"), CORPUS, "groups.csv")
+
+
+def test_two_lines_for_one_track_are_refused():
+    with pytest.raises(ListingError, match=r"two lines mean blues/blues\.00000\.wav"):
+        match_listing(listing("blues.00000", "blues/blues.00000.wav"), CORPUS, "groups.csv")
+
+
+def test_bands_may_be_called_like_missing_values_and_blanks_do_not_make_two_of_one(tmp_path):
+    path = tmp_path / "groups.csv"
+    path.write_text("track_id,group\na,NA\nb,None\nc,null\nd,nan\ne,X\nf, X \ng,\n")
+    found = read_listing(path, "group").set_index("track_id")["group"]
+    assert found.to_dict() == {"a": "NA", "b": "None", "c": "null", "d": "nan", "e": "X", "f": "X"}

@@ -6,32 +6,26 @@ recordings found to be the same. Groups that share a track are joined.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import pairwise, product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genreflow.errors import GenreflowError
 from genreflow.folds import fold_names
 from genreflow.params import Splits
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table, write_table
+from genreflow.tracks.assignment import SplitsError, assign, carve
 from genreflow.tracks.groups import join_pairs
-from genreflow.tracks.listings import read_listing
+from genreflow.tracks.listings import match_listing, read_listing
 
 log = logging.getLogger(__name__)
 
 ROLES = ("train", "valid", "test")
 COLUMNS = ["fold", "track_id", "genre", "group", "role"]
-
-
-class SplitsError(GenreflowError):
-    """The tracks can't be divided as asked."""
 
 
 def make_splits(
@@ -64,15 +58,14 @@ def make_splits(
     tracks = tracks.sort_values("track_id", ignore_index=True)
     tracks["group"] = _join_groups(tracks, groups, params.keep_duplicates_together)
     if params.strategy == "holdout":
-        test = _carve(tracks, params.test_fraction, f"{params.seed}/test")
-        folds = [_with_validation(tracks, test, params)]
+        folds = [_holdout(tracks, params)]
     elif params.strategy == "kfold":
         folds = [_with_validation(tracks, test, params) for test in _kfold_tests(tracks, params)]
     else:
         folds = [_predefined(tracks, roles, params)]
     named = [fold.assign(fold=name) for name, fold in zip(fold_names(params), folds, strict=True)]
     splits = pd.concat(named, ignore_index=True)[COLUMNS]
-    _check_every_genre_in_every_role(splits)
+    _check_roles(splits, strict=params.strategy != "predefined")
     return splits
 
 
@@ -98,12 +91,14 @@ def write_splits(
         :func:`~genreflow.store.tables.read_table`.
     """
     found = read_table(tracks, tracks_stamp)
-    splits = make_splits(
-        found[found["status"] == "ok"],
-        read_listing(groups, "group"),
-        read_listing(roles, "role"),
-        params,
-    )
+    usable = found[found["status"] == "ok"]
+    names = usable["track_id"].tolist()
+    listed = match_listing(read_listing(groups, "group"), names, str(groups))
+    # Only one strategy reads the roles: another must not fail over them.
+    parts = read_listing(roles, "role")
+    if params.strategy == "predefined":
+        parts = match_listing(parts, names, str(roles))
+    splits = make_splits(usable, listed, parts, params)
     write_table(splits, out, stamp.with_facts(audio=read_stamp(tracks).facts["audio"]))
 
 
@@ -125,28 +120,18 @@ def _join_groups(
     return label.groupby(join_pairs(pairs, len(tracks))).transform("min")
 
 
-def _carve(tracks: pd.DataFrame, fraction: float, salt: str) -> pd.Series[bool]:
-    """Choose whole groups so that each genre comes as close to `fraction` as it can.
-
-    Groups are visited in the order of a keyed hash of their name: a seeded shuffle in which
-    adding a track to the corpus leaves the others where they were.
-    """
-    counts = pd.crosstab(tracks["group"], tracks["genre"])
-    target = (counts.sum() * fraction).round().clip(lower=1).to_numpy()
-    order = sorted(counts.index, key=lambda group: _hash(salt, group))
-    rows = dict(zip(counts.index, counts.to_numpy(), strict=True))
-    filled = np.zeros_like(target)
-    chosen = set()
-    for group in order:
-        now, then = np.abs(target - filled).sum(), np.abs(target - filled - rows[group]).sum()
-        if then < now:
-            filled = filled + rows[group]
-            chosen.add(group)
-    return tracks["group"].isin(chosen)
-
-
-def _hash(salt: str, name: str) -> bytes:
-    return hashlib.sha256(f"{salt}/{name}".encode()).digest()
+def _holdout(tracks: pd.DataFrame, params: Splits) -> pd.DataFrame:
+    test = carve(tracks, params.test_fraction, f"{params.seed}/test")
+    fold = _with_validation(tracks, test, params, strict=False)
+    if _lacking(fold).empty:
+        return fold
+    rest = 1 - params.test_fraction
+    shares = {
+        "train": rest * (1 - params.valid_fraction),
+        "valid": rest * params.valid_fraction,
+        "test": params.test_fraction,
+    }
+    return tracks.assign(role=assign(tracks, shares, f"{params.seed}/holdout"))
 
 
 def _kfold_tests(tracks: pd.DataFrame, params: Splits) -> Iterable[pd.Series[bool]]:
@@ -155,20 +140,40 @@ def _kfold_tests(tracks: pd.DataFrame, params: Splits) -> Iterable[pd.Series[boo
     sizes = tracks.groupby("genre")["group"].nunique()
     if sizes.min() < params.n_splits:
         raise SplitsError(
-            f"genre {sizes.idxmin()} has {sizes.min()} independent tracks, too few for "
+            f"genre {sizes.idxmin()} has {sizes.min()} independent groups of tracks, too few for "
             f"splits.n_splits = {params.n_splits}; lower it or add tracks"
         )
-    folds = StratifiedGroupKFold(params.n_splits, shuffle=True, random_state=params.seed)
-    for _, test in folds.split(tracks, tracks["genre"], tracks["group"]):
-        yield pd.Series(np.isin(np.arange(len(tracks)), test), index=tracks.index)
+    splitter = StratifiedGroupKFold(params.n_splits, shuffle=True, random_state=params.seed)
+    tests = splitter.split(tracks, tracks["genre"], tracks["group"])
+    part = pd.Series(0, index=tracks.index)
+    for number, (_, test) in enumerate(tests):
+        part.iloc[test] = number
+    found = pd.crosstab(tracks["genre"], part).reindex(columns=range(params.n_splits), fill_value=0)
+    if found.to_numpy().min() == 0:
+        shares = {str(number): 1 / params.n_splits for number in range(params.n_splits)}
+        part = assign(tracks, shares, f"{params.seed}/kfold").astype(int)
+    for number in range(params.n_splits):
+        yield part == number
 
 
-def _with_validation(tracks: pd.DataFrame, test: pd.Series[bool], params: Splits) -> pd.DataFrame:
+def _with_validation(
+    tracks: pd.DataFrame, test: pd.Series[bool], params: Splits, *, strict: bool = True
+) -> pd.DataFrame:
+    """Carve validation tracks off what isn't tested.
+
+    Parameters
+    ----------
+    strict
+        Whether every genre must have training and validation tracks, if that can be.
+    """
     rest = tracks[~test]
-    valid = _carve(rest, params.valid_fraction, f"{params.seed}/valid")
+    valid = carve(rest, params.valid_fraction, f"{params.seed}/valid")
     fold = tracks.assign(role="train")
     fold.loc[test, "role"] = "test"
     fold.loc[rest.index[valid], "role"] = "valid"
+    if strict and not _lacking(fold[~test], ("train", "valid")).empty:
+        shares = {"train": 1 - params.valid_fraction, "valid": params.valid_fraction}
+        fold.loc[rest.index, "role"] = assign(rest, shares, f"{params.seed}/valid")
     return fold
 
 
@@ -180,17 +185,16 @@ def _predefined(tracks: pd.DataFrame, roles: pd.DataFrame, params: Splits) -> pd
         )
     fold = tracks.merge(roles, on="track_id", how="inner", validate="one_to_one")
     if fold.empty:
-        raise SplitsError(
-            f"{params.file}: none of its {len(roles)} track_ids is a usable track of the corpus; "
-            "a track_id is the path below corpus.root with its extension, as in "
-            "results/tracks.parquet"
-        )
-    if absent := len(roles) - len(fold):
-        log.warning("%s: %d listed tracks are absent or set aside", params.file, absent)
+        raise SplitsError(f"{params.file}: lists no track; fill it in, or change splits.strategy")
     if left_out := len(tracks) - len(fold):
         log.warning("%s: %d tracks of the corpus are not listed", params.file, left_out)
     if not (fold["role"] == "valid").any():
-        fold = _with_validation(fold.drop(columns="role"), fold["role"] == "test", params)
+        tested = fold["role"] == "test"
+        # The only group of a genre stays in training: a model can't do without.
+        groups = fold[~tested].groupby("genre")["group"].nunique()
+        alone = fold["genre"].map(groups).fillna(0) < 2
+        carved = _with_validation(fold[~alone | tested], tested, params, strict=False)
+        fold.loc[carved.index, "role"] = carved["role"]
     return _drop_leaks(fold)
 
 
@@ -207,16 +211,25 @@ def _drop_leaks(fold: pd.DataFrame) -> pd.DataFrame:
     return fold[~leaks]
 
 
-def _check_every_genre_in_every_role(splits: pd.DataFrame) -> None:
-    names = ["fold", "genre", "role"]
-    keys: list[Any] = [splits["fold"].unique(), sorted(splits["genre"].unique()), ROLES]
-    every = pd.MultiIndex.from_product(keys, names=names)
-    counts = splits.groupby(names).size().reindex(every, fill_value=0).reset_index(name="count")
-    lacking = counts[counts["count"] == 0]
-    if not lacking.empty:
-        fold, genre, role = lacking.iloc[0][names]
-        raise SplitsError(
-            f"genre {genre} has no {role} track in fold {fold}; every genre needs at least one "
-            "track for each of train, valid and test: add tracks, remove the genre's folder, or "
-            "change the splits section of params.yaml"
-        )
+def _check_roles(splits: pd.DataFrame, *, strict: bool) -> None:
+    """Raise, or where a partition is given warn, if a genre has no track of some role.
+
+    Only training tracks are indispensable: a model can't know a genre that it has never heard.
+    """
+    lacking = _lacking(splits)
+    for fold, genre, role in lacking.itertuples(index=False, name=None):
+        if strict or role == "train":
+            raise SplitsError(
+                f"genre {genre} has no {role} track in fold {fold}: add tracks, remove the genre's "
+                "folder, or change the splits section of params.yaml"
+            )
+        log.warning("genre %s has no %s track", genre, role)
+
+
+def _lacking(splits: pd.DataFrame, roles: Sequence[str] = ROLES) -> pd.DataFrame:
+    """Return fold, genre, role of what doesn't occur."""
+    folds = splits["fold"] if "fold" in splits else pd.Series("", index=splits.index)
+    found = set(zip(folds, splits["genre"], splits["role"], strict=True))
+    every = product(sorted(folds.unique()), sorted(splits["genre"].unique()), roles)
+    lacking = [key for key in every if key not in found]
+    return pd.DataFrame(lacking, columns=["fold", "genre", "role"])
