@@ -245,7 +245,7 @@ def _write_metadata(model: str, params: Params, genres: Sequence[str], folder: P
     metadata = Metadata(
         Signature(model, tuple(genres), (1,)),
         lineage.of_model(model, params),
-        best={"rounds": 12},
+        best={"epoch": 12},
         n_parameters=1000 * len(model),
         model_bytes=2000 * len(model),
     )

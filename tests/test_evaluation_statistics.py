@@ -349,6 +349,12 @@ def test_confused_pairs_are_counted_over_models() -> None:
     assert first["share"] == pytest.approx(2 / 3)
 
 
+def test_without_a_mistake_there_are_no_confused_pairs_and_no_hard_tracks() -> None:
+    right = {"a": make(np.eye(2), [0, 1])}
+    assert confused_pairs(right).empty
+    assert hardest_tracks(right).empty
+
+
 def test_accuracy_by_length_is_left_out_when_all_clips_are_as_long() -> None:
     rows = make(dirichlet(3, 2), [0, 1, 0])
     lengths = pd.Series([30.0, 30.01, 29.99], index=rows.keys["track_id"])

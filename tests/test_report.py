@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from genreflow.params import Params
 from genreflow.report import answer, png, provenance, text
+from genreflow.report.audit import describe_audit
 from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
 from genreflow.report.results import Inputs, ReportError, Results, read_results
@@ -356,3 +358,22 @@ def test_changed_parameters_are_listed_with_their_default(run: Run) -> None:
     found = provenance.collect(read_results(run.params, run.inputs))
     assert ("splits.strategy", "kfold", "holdout") in found.changed
     assert all(fold["train"] + fold["valid"] + fold["test"] == 60 for fold in found.folds)
+
+
+def test_the_audit_says_what_was_not_looked_for(run: Run) -> None:
+    results = read_results(run.params, run.inputs)
+    assert "another level, offset or codec)" in describe_audit(results)["summary"]
+    params = run.params.model_copy(
+        update={"tracks": run.params.tracks.model_copy(update={"near_duplicates": False})}
+    )
+    summary = describe_audit(replace(results, params=params))["summary"]
+    assert "was not looked for (tracks.near_duplicates: false)" in summary
+    results.duplicates["n_groups"] = 0
+    assert describe_audit(results)["summary"].startswith("No recording occurs twice")
+    none = replace(results, params=params)
+    none.duplicates["n_groups"] = 0
+    assert describe_audit(none)["summary"].startswith("No two tracks have equal samples.")
+
+
+def test_the_page_shows_the_epoch_that_was_kept(page: str) -> None:
+    assert "kept epochs 12–12 of up to 20" in page

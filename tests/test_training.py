@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 
 from genreflow import lineage, registry
+from genreflow.columns import column_of, genre_of
+from genreflow.evaluation.predictions import read_predictions
 from genreflow.models.base import ModelFileError
 from genreflow.models.loading import load_model
 from genreflow.models.metadata import read_metadata
 from genreflow.params import Models
+from genreflow.predict import predict_files
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.training import TrainingError, train
@@ -228,3 +231,51 @@ def test_the_registry_and_training_import_no_learning_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["svm_mel", "xgb_mel", "svm_handcrafted", "xgb_handcrafted"])
+def test_two_genres_are_told_apart_and_every_candidate_has_a_score(name, tmp_path):
+    pair = make_corpus(tmp_path, sounds=("hiss", "pulse"))
+    folder = run(pair, name, tmp_path / "model")
+    test = predictions(pair, name, folder).query("role == 'test'")
+    assert (test[["hiss", "pulse"]].idxmax(axis=1) == test["genre"]).mean() > 0.8
+    if name.endswith("_handcrafted"):
+        grid = pd.read_csv(folder / "cv.csv")
+        assert grid["mean"].between(0.5, 1).all()
+
+
+def test_genres_may_be_called_like_columns(tmp_path):
+    names = ("genre", "window_", "fold")
+    odd = make_corpus(tmp_path, genres=names)
+    folder = run(odd, "xgb_mel", tmp_path / "xgb_mel" / "0")
+    path = folder / "predictions.parquet"
+    found = read_predictions(odd.params, "xgb_mel", [path])
+    assert found.genres == tuple(sorted(names))
+    assert (found.actual == found.predicted).mean() > 0.5
+    assert [genre_of(column_of(name)) for name in names] == list(names)
+    predicted = predict_files(folder, [odd.track("fold/9.wav")])
+    assert predicted[[column_of(name) for name in names]].sum(axis=1).item() == pytest.approx(1)
+
+
+def test_only_tracks_that_were_predicted_count_as_predicted(corpus, tmp_path):
+    """Grid models take the probabilities of validation tracks from their own inner folds."""
+    counts = {
+        name: train(
+            name,
+            "0",
+            corpus.params,
+            corpus.features(registry.entry(name).features),
+            corpus.splits,
+            tmp_path / name,
+        )["n_tracks_predicted"]
+        for name in ("xgb_mel", "svm_handcrafted")
+    }
+    assert counts == {"xgb_mel": 12, "svm_handcrafted": 6}
+
+
+@pytest.mark.parametrize("name", ["xgb_mel", "cnn"])
+def test_the_epoch_that_is_kept_is_written_down(name, trained):
+    history = pd.read_csv(trained(name) / "history.csv")
+    kept = read_metadata(trained(name)).best["epoch"]
+    settled = 0 if name == "xgb_mel" else len(history) // 2
+    assert kept == history["epoch"][settled:][history["val_loss"][settled:].idxmin()]

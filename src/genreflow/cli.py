@@ -99,6 +99,7 @@ def predict(
     csv: Annotated[bool, typer.Option("--csv", help="Print all probabilities as CSV.")] = False,
 ) -> None:
     """Predict the genre of audio files; exit with 1 if one of them can't be used."""
+    from genreflow.columns import column_of
     from genreflow.predict import predict_files
 
     found = predict_files(model, files)
@@ -106,7 +107,7 @@ def predict(
         typer.echo(found.to_csv(index=False, float_format="%.4f"), nl=False)
     else:
         for row in found[found["reason"] == ""].to_dict("records"):
-            typer.echo(f"{row['track']}: {row['genre']} ({row[row['genre']]:.0%})")
+            typer.echo(f"{row['track']}: {row['genre']} ({row[column_of(row['genre'])]:.0%})")
     unusable = found[found["reason"] != ""]
     for row in unusable.to_dict("records"):
         typer.echo(f"{row['track']}: {row['reason']}", err=True)

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError, create_model, model
 
 from genreflow import registry
 from genreflow.errors import GenreflowError
-from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section
+from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section, Seed
 
 DEMO_ROOT = "data/demo"
 """The ``corpus.root`` whose audio is synthesised."""
@@ -38,7 +38,7 @@ class Corpus(Section):
 class Demo(Section):
     """The corpus that is synthesised when `corpus.root` is `data/demo`."""
 
-    seed: int = Field(0, ge=0, description="Seed of the synthesiser.")
+    seed: Seed = Field(0, description="Seed of the synthesiser.")
     tracks_per_genre: int = Field(20, ge=4, description="Tracks in each of the ten genres.")
     seconds: float = Field(8.0, ge=2.0, le=60.0, description="Length of a track [s].")
 
@@ -75,7 +75,7 @@ class Splits(Section):
     strategy: Literal["holdout", "kfold", "predefined"] = Field(
         "holdout", description="One split, k folds, or the roles listed in `file`."
     )
-    seed: int = Field(0, ge=0, description="Seed of the shuffle.")
+    seed: Seed = Field(0, description="Seed of the shuffle.")
     test_fraction: Fraction = Field(0.3, description="Share of test tracks (holdout).")
     valid_fraction: Fraction = Field(
         0.15, description="Share of the training tracks carved off for validation."
@@ -105,7 +105,7 @@ class Evaluation(Section):
     )
     confidence: Fraction = Field(0.95, description="Level of the intervals.")
     n_bootstrap: int = Field(2000, ge=100, description="Bootstrap resamples of the tracks.")
-    seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
+    seed: Seed = Field(0, description="Seed of the bootstrap.")
     calibration_bins: int = Field(10, ge=2, description="Bins of the reliability curve.")
 
     @model_validator(mode="after")
@@ -122,7 +122,7 @@ class Evaluation(Section):
 class Exploration(Section):
     """What the report shows of the corpus: maps and rankings of the features, examples."""
 
-    seed: int = Field(0, ge=0, description="Seed of the maps.")
+    seed: Seed = Field(0, description="Seed of the maps.")
     examples_per_genre: PositiveInt = Field(1, description="Example spectrograms per genre.")
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from genreflow import registry
 from genreflow.audio.decode import RejectedError, decode
+from genreflow.columns import column_of
 from genreflow.features.rows import Floats
 from genreflow.models.base import ModelFileError
 from genreflow.models.loading import load_model
@@ -41,6 +42,7 @@ def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
     """
     model, metadata = load_model(model_folder)
     genres = metadata.signature.genres
+    columns = [column_of(genre) for genre in genres]
     rows = []
     for file in files:
         genre, reason, probabilities = "", "", np.full(len(genres), np.nan, dtype=np.float32)
@@ -52,8 +54,8 @@ def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
             probabilities = model.predict_proba(values).mean(axis=0)
             genre = genres[int(probabilities.argmax())]
         index = {"track": str(file), "genre": genre, "reason": reason}
-        rows.append(index | dict(zip(genres, probabilities.tolist(), strict=True)))
-    return pd.DataFrame(rows, columns=["track", "genre", "reason", *genres])
+        rows.append(index | dict(zip(columns, probabilities.tolist(), strict=True)))
+    return pd.DataFrame(rows, columns=["track", "genre", "reason", *columns])
 
 
 def _features(file: Path, metadata: Metadata) -> Floats:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+"""What all the libraries take; some would end in a traceback beyond."""
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 

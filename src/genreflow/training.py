@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow import lineage, registry
+from genreflow.columns import column_of
 from genreflow.errors import GenreflowError
 from genreflow.features.rows import FeatureRows, Floats
 from genreflow.models import runtime
@@ -27,7 +28,6 @@ from genreflow.store.tables import read_stamp, read_table, write_table
 
 log = logging.getLogger(__name__)
 
-_INDEX_COLUMNS = ("track_id", "window", "genre", "role")
 _DIGITS = "%.6g"
 
 
@@ -100,6 +100,8 @@ def train(
         ]
         predicted = time.perf_counter()
     predictions = pd.concat(tables, ignore_index=True)
+    # Out-of-fold probabilities of validation tracks came with the fit.
+    predicted_here = predictions if result.valid_probabilities is None else tables[-1]
     out.mkdir(parents=True, exist_ok=True)
     model.save(out)
     metadata = Metadata(
@@ -118,7 +120,7 @@ def train(
     return {
         "fit_seconds": round(fitted - started, 3),
         "predict_seconds": round(predicted - fitted, 3),
-        "n_tracks_predicted": int(predictions["track_id"].nunique()),
+        "n_tracks_predicted": int(predicted_here["track_id"].nunique()),
         "predictions_sha256": file_sha256(path),
     }
 
@@ -149,11 +151,6 @@ def _check_audio(found: FeatureRows, splits: Path) -> None:
 
 def _signature(model: str, fold: pd.DataFrame, found: FeatureRows) -> Signature:
     genres = tuple(sorted(fold["genre"].unique()))
-    if taken := sorted(set(genres) & set(_INDEX_COLUMNS)):
-        raise TrainingError(
-            f"a genre is called {taken[0]}, which is a column of predictions.parquet; "
-            "rename its folder"
-        )
     return Signature(model, genres, tuple(found.shape), found.names)
 
 
@@ -204,6 +201,6 @@ def _predictions(
         "role": role,
     }
     columns: dict[str, Floats] = {
-        name: probabilities[:, i] for i, name in enumerate(signature.genres)
+        column_of(name): probabilities[:, i] for i, name in enumerate(signature.genres)
     }
     return pd.DataFrame({**index, **columns})

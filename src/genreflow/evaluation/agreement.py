@@ -82,7 +82,8 @@ def confused_pairs(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
         .agg(count=("model", "size"), models=("model", "nunique"))
         .reset_index()
     )
-    pairs["share"] = pairs["count"] / pairs["actual"].map(support)
+    # Where nobody errs the table is empty, and mapping keeps the type of the names.
+    pairs["share"] = pairs["count"] / pairs["actual"].map(support).astype(float)
     return pairs.sort_values(
         ["count", "actual", "predicted"], ascending=[False, True, True], ignore_index=True
     )[["actual", "predicted", "count", "share", "models"]]

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 _MEASURES = ["loss", "accuracy", "val_loss", "val_accuracy"]
 
 
-def read_histories(histories: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
+def read_histories(
+    histories: Mapping[str, Sequence[Path]], facts: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> pd.DataFrame:
     """Join the ``history.csv`` files of all models and folds.
+
+    Parameters
+    ----------
+    histories
+        Files per model, one for each fold.
+    facts
+        Per model and fold what ``model.json`` says; ``best["epoch"]`` is the epoch that was kept.
 
     Returns
     -------
     DataFrame
-        model, fold, epoch (from 1), loss, accuracy, val_loss, val_accuracy, best: whether the
-        epoch has the lowest validation loss of its training, which is the one that is kept.
+        model, fold, epoch (from 1), loss, accuracy, val_loss, val_accuracy, kept: whether the
+        model is what it was after this epoch.
     """
     parts = []
     for model, paths in histories.items():
@@ -29,10 +39,11 @@ def read_histories(histories: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
             history["epoch"] += 1 - history["epoch"].min()
             history.insert(0, "fold", path.parent.name)
             history.insert(0, "model", model)
-            history["best"] = history.index == history["val_loss"].idxmin()
+            kept = facts[model][path.parent.name]["best"].get("epoch")
+            history["kept"] = history["epoch"] == kept
             parts.append(history)
     if not parts:
-        return pd.DataFrame(columns=["model", "fold", "epoch", *_MEASURES, "best"])
+        return pd.DataFrame(columns=["model", "fold", "epoch", *_MEASURES, "kept"])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from genreflow import lineage
+from genreflow.columns import genre_of
 from genreflow.errors import GenreflowError
 from genreflow.params import Params
 from genreflow.store.stamp import Stamp
@@ -115,9 +116,10 @@ def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predi
 def _read_fold(path: Path, stamp: Stamp) -> Predictions:
     table = read_table(path, stamp)
     table["fold"] = path.parent.name
-    genres = tuple(column for column in table.columns if column not in _KEYS)
+    columns = [column for column in table.columns if column not in _KEYS]
+    genres = tuple(genre_of(column) for column in columns)
     table = table.sort_values(["track_id", "window"], kind="stable", ignore_index=True)
-    probabilities = table[list(genres)].to_numpy(np.float64)
+    probabilities = table[columns].to_numpy(np.float64)
     unknown = sorted(set(table["genre"]) - set(genres))
     if unknown:
         raise PredictionsError(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow import lineage
+from genreflow.columns import column_of
 from genreflow.evaluation import agreement as agree
 from genreflow.evaluation.calibration import reliability
 from genreflow.evaluation.compare import Levels, Metrics, compare
@@ -81,14 +82,13 @@ def evaluate(
         levels[ENSEMBLE] = {"track": ensemble.decisions}
     metrics = compare(levels, hard, split_table, params.evaluation)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
-    curves = read_histories(trained.get("history.csv", {}))
+    facts = model_facts(trained["model.json"], trained["predictions.parquet"])
+    curves = read_histories(trained.get("history.csv", {}), facts)
     stamp = lineage.stamp("evaluate", params, kind="evaluation")
     write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp)
     write_json(metrics, out / "metrics.json")
     write_json(audit_duplicates(manifest, split_table), out / "duplicates.json")
-    write_json(
-        model_facts(trained["model.json"], trained["predictions.parquet"]), out / "models.json"
-    )
+    write_json(facts, out / "models.json")
     tables = {
         "per_genre": _by_level(levels, _per_genre),
         "per_fold": _by_level(levels, _per_fold),
@@ -139,7 +139,10 @@ def _pooled(decisions: Mapping[str, Predictions], hard: Mapping[str, Codes]) -> 
             predicted_hard=names[hard.get(model, part.predicted)],
         )
         keys.insert(0, "model", model)
-        shares = pd.DataFrame(part.probabilities.astype(np.float32), columns=list(part.genres))
+        shares = pd.DataFrame(
+            part.probabilities.astype(np.float32),
+            columns=[column_of(genre) for genre in part.genres],
+        )
         parts.append(pd.concat([keys, shares], axis=1))
     return pd.concat(parts, ignore_index=True)
 
@@ -205,4 +208,4 @@ def _write_report(
     )
     for name, curve in mean_validation_accuracy(curves).groupby("model"):
         write_csv(curve[["epoch", "val_accuracy"]], plots / "learning" / f"{name}.csv")
-    write_csv(curves.drop(columns="best"), plots / "learning_curves.csv")
+    write_csv(curves.drop(columns="kept"), plots / "learning_curves.csv")

@@ -30,6 +30,7 @@ from genreflow.registry.grid import GridSection
 log = logging.getLogger(__name__)
 
 Folds = list[tuple[Integers, Integers]]
+Scorer = Callable[[Any, Floats, Integers], float]
 TRUSTED = frozenset({"sklearn.feature_selection._univariate_selection.f_classif"})
 """What skops must be told to trust in a saved :func:`preparation`."""
 
@@ -79,6 +80,8 @@ def search(
     grid: Mapping[str, Sequence[Any]],
     data: tuple[Floats, Integers, Integers],
     params: GridSection,
+    *,
+    scoring: str | Scorer = "accuracy",
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Try every combination of selection and hyperparameters.
 
@@ -88,6 +91,8 @@ def search(
         An estimator; `grid` maps its parameters to their candidates.
     data
         Values, labels and groups.
+    scoring
+        How a fitted candidate is judged.
 
     Returns
     -------
@@ -104,7 +109,14 @@ def search(
     }
     folds = inner_folds(label, group, params)
     searched = GridSearchCV(
-        pipeline, candidates, cv=folds, scoring="accuracy", refit=False, n_jobs=params.threads
+        pipeline,
+        candidates,
+        cv=folds,
+        scoring=scoring,
+        refit=False,
+        n_jobs=params.threads,
+        # A candidate that can't be scored must not win in silence.
+        error_score="raise",
     )
     searched.fit(values, label)
     results = searched.cv_results_
@@ -129,6 +141,11 @@ def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in found.items()
         if name != "select__percentile"
     } | {"selected_fraction": found["select__percentile"] / 100}
+
+
+def accuracy_of_the_most_probable(classifier: Any, values: Floats, label: Integers) -> float:
+    """Score a classifier by its probabilities, for one whose own decisions can't be had."""
+    return float((classifier.predict_proba(values).argmax(axis=1) == label).mean())
 
 
 def out_of_fold(

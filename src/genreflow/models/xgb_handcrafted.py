@@ -33,7 +33,14 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
             "learning_rate": self.params.learning_rate,
         }
         with grid.one_thread():
-            self._best, table = grid.search(self._classifier(), candidates, data, self.params)
+            # With two genres, XGBoost's own decisions are two columns: scikit-learn refuses them.
+            self._best, table = grid.search(
+                self._classifier(),
+                candidates,
+                data,
+                self.params,
+                scoring=grid.accuracy_of_the_most_probable,
+            )
             held_out = grid.out_of_fold(
                 self._fit_predict, data, len(self.signature.genres), self.params
             )

@@ -82,7 +82,7 @@ class XgbMel(Model[XgbMelSection]):
                 "val_accuracy": 1 - np.array(curves["valid"]["merror"]),
             }
         )
-        best = {"n_estimators": trained.best_iteration + 1}
+        best = {"epoch": trained.best_iteration + 1}
         return FitResult(archive.count_nodes(self.trees), {"history.csv": history}, best)
 
     def predict_proba(self, values: Floats) -> Floats:

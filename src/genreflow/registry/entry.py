@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from genreflow.errors import GenreflowError
-from genreflow.section import PositiveInt, Section
+from genreflow.section import PositiveInt, Section, Seed
 
 
 class RegistryError(GenreflowError):
@@ -19,7 +19,7 @@ class RegistryError(GenreflowError):
 class ModelSection(Section):
     """What the section of every model has."""
 
-    seed: int = Field(0, ge=0, description="Seed of everything random in the model.")
+    seed: Seed = Field(0, description="Seed of everything random in the model.")
     threads: PositiveInt = Field(1, description="Threads of one training job.")
 
 

@@ -13,7 +13,7 @@ def describe_audit(results: Results) -> dict[str, Any]:
     """Summarise ``results/evaluation/duplicates.json`` and list its groups."""
     found = results.duplicates
     return {
-        "summary": _summary(found, results.params.splits.keep_duplicates_together),
+        "summary": _summary(found, results),
         "groups": [
             {
                 "tracks": [track["track_id"] for track in group["tracks"]],
@@ -64,18 +64,29 @@ def describe_naive(results: Results) -> dict[str, Any] | None:
     }
 
 
-def _summary(found: dict[str, Any], kept_together: bool) -> str:
+def _summary(found: dict[str, Any], results: Results) -> str:
+    compared = results.params.tracks.near_duplicates
+    not_compared = (
+        "The same recording at another level, offset or codec was not looked for "
+        "(tracks.near_duplicates: false)."
+    )
     if not found["n_groups"]:
         return (
             "No recording occurs twice: the audio of all tracks was compared, for equal samples "
             "and for the same recording at another level, offset or codec."
+            if compared
+            else f"No two tracks have equal samples. {not_compared}"
         )
     conflicts = found["n_label_conflicts"]
     parts = [
         f"{text.count(found['n_groups'], 'recording occurs', 'recordings occur')} more than once "
         f"({text.count(found['n_tracks'], 'track')}; "
-        f"{text.count(found['n_exact_pairs'], 'pair')} with equal samples, "
-        f"{text.integer(found['n_near_pairs'])} at another level, offset or codec)."
+        f"{text.count(found['n_exact_pairs'], 'pair')} with equal samples"
+        + (
+            f", {text.integer(found['n_near_pairs'])} at another level, offset or codec)."
+            if compared
+            else "). " + not_compared
+        )
     ]
     if conflicts:
         parts.append(
@@ -88,7 +99,7 @@ def _summary(found: dict[str, Any], kept_together: bool) -> str:
             f"{text.count(leaking, 'test track has', 'test tracks have')} a duplicate in training "
             "or validation, so that the results are too good."
         )
-        if not kept_together:
+        if not results.params.splits.keep_duplicates_together:
             parts.append("splits.keep_duplicates_together: true prevents that.")
     else:
         parts.append("None of them stands on both sides of a split.")

@@ -145,7 +145,7 @@ def learning_curve(table: pd.DataFrame) -> Drawing:
     The parameter ``measure`` (``loss`` or ``accuracy``) says which.
     """
     long = table.melt(
-        id_vars=["fold", "epoch", "best"],
+        id_vars=["fold", "epoch", "kept"],
         value_vars=["loss", "val_loss", "accuracy", "val_accuracy"],
     ).dropna(subset="value")
     long["data"] = (
@@ -175,7 +175,7 @@ def learning_curve(table: pd.DataFrame) -> Drawing:
         )
     )
     kept = (
-        base.transform_filter("datum.best && datum.data == 'validation'")
+        base.transform_filter("datum.kept && datum.data == 'validation'")
         .mark_point(filled=True, size=70, opacity=1)
         .encode(color=alt.value(CONTRAST))
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow import lineage
+from genreflow.columns import genre_of
 from genreflow.errors import GenreflowError
 from genreflow.folds import fold_order
 from genreflow.params import Params
@@ -97,7 +98,7 @@ class Results:
     def genres(self) -> list[str]:
         """The genres, in the order of the probability columns."""
         known = {"model", "track_id", "genre", "fold", "predicted", "predicted_hard"}
-        return [column for column in self.decisions.columns if column not in known]
+        return [genre_of(column) for column in self.decisions.columns if column not in known]
 
     @property
     def folds(self) -> list[str]:

@@ -119,15 +119,19 @@ def learning_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str
             continue
         id_ = f"chart-curve-{model}"
         specs[id_] = theme.interactive(charts.learning_curve(part))
-        epochs = part.loc[part["best"].astype(str) == "True", "epoch"].astype(int)
-        last = part.groupby("fold")["epoch"].max().astype(int)
-        kept = (
-            f"kept epoch {epochs.iloc[0]} of {last.iloc[0]}"
-            if len(epochs) == 1
-            else f"kept epochs {epochs.min()}–{epochs.max()} of up to {last.max()}"
-        )
-        curves.append({"model": model, "id": id_, "kept": kept})
+        curves.append({"model": model, "id": id_, "kept": _kept(part)})
     return {"curves": curves, "grids": _grids(results)}
+
+
+def _kept(curves: pd.DataFrame) -> str:
+    """Say which epochs of a model's folds were kept; "" where training didn't say."""
+    epochs = curves.loc[curves["kept"].astype(str) == "True", "epoch"].astype(int)
+    last = curves.groupby("fold")["epoch"].max().astype(int)
+    if epochs.empty:
+        return ""
+    if len(epochs) == 1:
+        return f"kept epoch {epochs.iloc[0]} of {last.iloc[0]}"
+    return f"kept epochs {epochs.min()}–{epochs.max()} of up to {last.max()}"
 
 
 def _grids(results: Results) -> list[dict[str, Any]]:
