@@ -82,7 +82,7 @@ def make_corpus(
             louder = 3.0 if loud_test_tracks and role == "test" else 1.0
             path = root / genre / f"{i}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, louder * _sound(sound, rng), _RATE, subtype="PCM_16")
+            soundfile.write(path, louder * sound_of(sound, rng), _RATE, subtype="PCM_16")
             track = f"{genre}/{i}.wav"
             rows.append(("0", track, genre, track, role))
     for shard in list_shards(genres, 1).values():
@@ -108,7 +108,7 @@ def make_corpus(
     return corpus
 
 
-def _sound(genre: str, rng: np.random.Generator) -> np.ndarray:
+def sound_of(genre: str, rng: np.random.Generator) -> np.ndarray:
     """Return two seconds, at no two tracks the same."""
     time = np.arange(2 * _RATE) / _RATE
     noise = rng.normal(0, 0.02, len(time))

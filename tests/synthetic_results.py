@@ -113,6 +113,7 @@ def make_run(
     windows: int = 6,
     genres: tuple[str, ...] = GENRES,
     seed: int = 0,
+    n_grouped: int = 0,
 ) -> Run:
     """Write below `results` what a run leaves before the evaluation and the exploration.
 
@@ -129,7 +130,8 @@ def make_run(
     stamp = lineage.stamp("tracks", params).with_facts(ignored=["blues/cover.png"])
     tables.write_table(tracks, results / "tracks.parquet", stamp)
     splits = _splits(tracks[tracks["status"] == "ok"], n_folds, rng)
-    tables.write_table(splits, results / "splits.parquet", lineage.stamp("splits", params))
+    stamp = lineage.stamp("splits", params).with_facts(n_grouped=n_grouped)
+    tables.write_table(splits, results / "splits.parquet", stamp)
     # What makes a track hard is shared by the models, as it is in music.
     hardness = dict(zip(tracks["track_id"], rng.normal(0, 1.2, len(tracks)), strict=True))
     lures = dict(zip(tracks["track_id"], rng.integers(1, 3, len(tracks)), strict=True))

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from genreflow.params import Params
-from genreflow.report import answer, png, provenance, text
+from genreflow.report import answer, artists, png, provenance, text
 from genreflow.report.audit import describe_audit
 from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
@@ -377,3 +377,25 @@ def test_the_audit_says_what_was_not_looked_for(run: Run) -> None:
 
 def test_the_page_shows_the_epoch_that_was_kept(page: str) -> None:
     assert "kept epochs 12–12 of up to 20" in page
+
+
+@pytest.mark.parametrize(
+    ("n_grouped", "said"),
+    [
+        (0, "No artists are known (data/groups.csv lists none)"),
+        (60, "Artists are kept apart, as far as data/groups.csv lists them (60 tracks)"),
+        (59, "59 tracks; 1 track has no known artist and stands alone"),
+    ],
+)
+def test_page_answer_and_audit_say_whether_artists_are_kept_apart(
+    n_grouped: int, said: str, run: Run
+) -> None:
+    results = replace(read_results(run.params, run.inputs), n_grouped=n_grouped)
+    assert said in answer.plain_answer(results)
+    assert said in artists.for_the_audit(results)
+    assert artists.artists_known(results) == (n_grouped > 0)
+
+
+def test_the_leaderboard_is_captioned_with_what_is_not_known(page: str) -> None:
+    caption = page.split('id="leaderboard"')[1].split("</p>")[0]
+    assert "Artists are not kept apart" in caption

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.params import Splits
+from genreflow.store.stamp import Stamp
+from genreflow.store.tables import read_stamp, write_table
 from genreflow.tracks.listings import ListingError, match_listing, read_listing
-from genreflow.tracks.splits import SplitsError, make_splits
+from genreflow.tracks.splits import SplitsError, make_splits, write_splits
 
 NO_GROUPS = pd.DataFrame(columns=["track_id", "group"], dtype=str)
 NO_ROLES = pd.DataFrame(columns=["track_id", "role"], dtype=str)
@@ -321,3 +323,67 @@ def test_bands_may_be_called_like_missing_values_and_blanks_do_not_make_two_of_o
     path.write_text("track_id,group\na,NA\nb,None\nc,null\nd,nan\ne,X\nf, X \ng,\n")
     found = read_listing(path, "group").set_index("track_id")["group"]
     assert found.to_dict() == {"a": "NA", "b": "None", "c": "null", "d": "nan", "e": "X", "f": "X"}
+
+
+def partition(params, track_ids, tmp_path, listing="track_id,role\n"):
+    """Go through files, as the workflow does."""
+    manifest = pd.DataFrame({"track_id": track_ids})
+    manifest["genre"] = manifest["track_id"].str.partition("/")[0]
+    manifest = manifest.assign(duplicate_group="", status="ok")
+    stamp = Stamp("tracks", {}, facts={"audio": {}})
+    write_table(manifest, tmp_path / "tracks.parquet", stamp)
+    (tmp_path / "groups.csv").write_text("track_id,group\n")
+    (tmp_path / "roles.csv").write_text(listing)
+    write_splits(
+        *(tmp_path / name for name in ("tracks.parquet", "groups.csv", "roles.csv")),
+        tmp_path / "splits.parquet",
+        params,
+        tracks_stamp=stamp,
+        stamp=Stamp("splits", {}),
+    )
+    assert read_stamp(tmp_path / "splits.parquet").facts["n_grouped"] == 0
+    return pd.read_parquet(tmp_path / "splits.parquet")
+
+
+FAULT_FILTERED = Splits(strategy="fault_filtered")
+
+
+def gtzan(suffix):
+    genres = [
+        "blues",
+        "classical",
+        "country",
+        "disco",
+        "hiphop",
+        "jazz",
+        "metal",
+        "pop",
+        "reggae",
+        "rock",
+    ]
+    return [f"{g}/{g}.{n:05d}.{suffix}" for g in genres for n in range(100)]
+
+
+@pytest.mark.parametrize("suffix", ["wav", "au", "flac"])
+def test_the_fault_filtered_partition_of_gtzan_is_one_switch(suffix, tmp_path):
+    splits = partition(FAULT_FILTERED, gtzan(suffix), tmp_path)
+    assert splits.groupby("role").size().to_dict() == {"test": 290, "train": 443, "valid": 197}
+
+
+def test_a_part_of_gtzan_has_its_part_of_the_partition(tmp_path, caplog):
+    splits = partition(FAULT_FILTERED, gtzan("wav")[::2], tmp_path)
+    assert 400 < len(splits) < 500
+    assert "listed tracks are not in the corpus or set aside" in caplog.text
+
+
+def test_another_corpus_has_no_such_partition(tmp_path):
+    with pytest.raises(ListingError, match=r"fault_filtered\.csv: none of its 930 tracks"):
+        partition(FAULT_FILTERED, ["a/1.wav", "b/1.wav"], tmp_path)
+
+
+def test_a_listing_of_roles_is_no_obstacle_where_none_is_asked_for(tmp_path):
+    names = [f"{g}/{n}.wav" for g in "ab" for n in range(20)]
+    listing = "track_id,role\nsomething else,test\n"
+    assert len(partition(Splits(), names, tmp_path, listing)) == 40
+    with pytest.raises(ListingError, match="none of its 1 tracks"):
+        partition(Splits(strategy="predefined"), names, tmp_path, listing)

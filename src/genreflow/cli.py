@@ -5,6 +5,7 @@ Every command imports what it needs when it runs, so that ``--help`` answers at 
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,13 @@ from genreflow.errors import GenreflowError
 
 if TYPE_CHECKING:
     from genreflow.leftovers import Wanted
+
+
+class By(StrEnum):
+    """What tracks of one group have in common."""
+
+    artist = "artist"
+    album = "album"
 
 
 class _OneLineErrors(TyperGroup):
@@ -87,6 +95,30 @@ def corpus_gtzan(
         "jazz.00054 is corrupt in the original: it will be set aside, with a reason, when the "
         f"audio is decoded.\nNext: set corpus.root to {fetched.folder} in params.yaml and run "
         "`make run`."
+    )
+
+
+@corpus_app.command("groups")
+def corpus_groups(
+    root: Annotated[Path, typer.Argument(help="Folder of genre folders.", show_default=False)],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="CSV with a column for the file and one for the artist, or lines "
+            "`file ::: artist ::: title`; by default the tags of the files.",
+        ),
+    ] = None,
+    by: Annotated[By, typer.Option(help="What is never divided.")] = By.artist,
+    to: Annotated[Path, typer.Option(help="Listing to write.")] = Path("data/groups.csv"),
+) -> None:
+    """List which tracks are by one artist, so that a split never divides them."""
+    from genreflow.tracks.artists import list_groups
+
+    found = list_groups(root, to, source=source, by=by.value)
+    typer.echo(
+        f"{to}: {found.known} of {found.tracks} tracks in {found.groups} groups. "
+        f"{found.tracks - found.known} tracks have no known {by.value} and stand alone."
     )
 
 

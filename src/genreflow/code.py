@@ -104,14 +104,14 @@ def step_digest(step: Step, scripts: Path = SCRIPTS) -> str:
 
 
 def _sources(entries: Iterable[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files behind a step's own modules: sources, and the templates beside them."""
+    """Yield the files behind a step's own modules: sources, tables and templates beside them."""
     for name in modules_behind(*entries, *IN_EVERY_JOB):
         stem = SOURCE.joinpath(*name.split(".")[1:])
         source = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
         yield name, source
         if stem.is_dir():
-            for template in sorted((stem / "templates").glob("*.*")):
-                yield f"{name}/{template.name}", template
+            for beside in sorted([*stem.glob("*.csv"), *(stem / "templates").glob("*.*")]):
+                yield f"{name}/{beside.name}", beside
 
 
 def _package_digest(module: str) -> Iterator[str]:

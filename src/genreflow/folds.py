@@ -6,7 +6,7 @@ from genreflow.params import Splits
 
 
 def fold_names(splits: Splits) -> list[str]:
-    """Return the folds that a strategy makes; a hold-out or predefined split is one fold."""
+    """Return the folds that a strategy makes; anything but k folds is one fold."""
     return [str(n) for n in range(splits.n_splits if splits.strategy == "kfold" else 1)]
 
 

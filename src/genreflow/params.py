@@ -72,8 +72,10 @@ class Tracks(Section):
 class Splits(Section):
     """How tracks are divided into training, validation and test."""
 
-    strategy: Literal["holdout", "kfold", "predefined"] = Field(
-        "holdout", description="One split, k folds, or the roles listed in `file`."
+    strategy: Literal["holdout", "kfold", "predefined", "fault_filtered"] = Field(
+        "holdout",
+        description="One split, k folds, the roles listed in `file`, or GTZAN's fault-filtered "
+        "partition.",
     )
     seed: Seed = Field(0, description="Seed of the shuffle.")
     test_fraction: Fraction = Field(0.3, description="Share of test tracks (holdout).")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from genreflow.registry import BASELINE, ENSEMBLE
-from genreflow.report import text
+from genreflow.report import artists, text
 from genreflow.report.results import Results
 
 
@@ -25,6 +25,7 @@ def explanation(results: Results) -> list[str]:
         sentences.append(_runner_up(results))
     if ENSEMBLE in results.metrics:
         sentences.append(_ensemble(results))
+    sentences.append(artists.in_short(results))
     return sentences
 
 

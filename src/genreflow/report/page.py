@@ -97,7 +97,12 @@ def _frame(results: Results) -> dict[str, Any]:
         "holdout": f"one stratified split, {params.splits.test_fraction:.0%} for testing",
         "kfold": f"{len(results.folds)} stratified folds, every track tested once",
         "predefined": f"roles as listed in {params.splits.file}",
+        "fault_filtered": "GTZAN's fault-filtered partition (Kereliuk, Sturm and Larsen 2015)",
     }
+    kept = [
+        *(["listed groups"] if results.n_grouped else []),
+        *(["recordings found twice"] if params.splits.keep_duplicates_together else []),
+    ] or ["windows of a track"]
     return {
         "title": params.report.title,
         "confidence": f"{100 * params.evaluation.confidence:g} %",
@@ -111,9 +116,8 @@ def _frame(results: Results) -> dict[str, Any]:
         "demo": params.is_demo,
         "corpus_root": params.corpus.root,
         "split_line": f"{how[strategy]}; seed {params.splits.seed}; by track, "
-        "groups and duplicates never divided"
-        if params.splits.keep_duplicates_together
-        else f"{how[strategy]}; seed {params.splits.seed}; by track, groups never divided",
+        + " and ".join(kept)
+        + " never divided",
         "corpus_line": f"{text.count(usable, 'track')}, {text.count(len(results.genres), 'genre')}"
         + (", synthesised demo corpus" if params.is_demo else "")
         + f", {text.count(len(results.folds), 'fold')}",

@@ -69,6 +69,8 @@ class Results:
         The manifest, the splits, and the pooled test decisions of every model.
     tracks_stamp
         The manifest's stamp, whose facts name the ignored files.
+    n_grouped
+        Usable tracks whose group (artist, album) the user has listed.
     """
 
     params: Params
@@ -78,6 +80,7 @@ class Results:
     splits: pd.DataFrame
     decisions: pd.DataFrame
     tracks_stamp: Stamp
+    n_grouped: int
 
     @property
     def models(self) -> list[str]:
@@ -179,6 +182,7 @@ def read_results(params: Params, inputs: Inputs) -> Results:
             lineage.stamp("evaluate", params, kind="evaluation"),
         ),
         tracks_stamp=read_stamp(inputs.tracks),
+        n_grouped=read_stamp(inputs.splits).facts["n_grouped"],
     )
 
 

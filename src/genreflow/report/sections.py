@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from genreflow.registry import ENSEMBLE
-from genreflow.report import answer, charts, text, theme
+from genreflow.report import answer, artists, charts, text, theme
 from genreflow.report.audit import describe_audit, describe_naive
 from genreflow.report.confusion import matrices
 from genreflow.report.costs import Cost, read_steps
@@ -32,6 +32,7 @@ def answer_section(results: Results, comparison: pd.DataFrame) -> dict[str, Any]
         "explanation": answer.explanation(results),
         "leaderboard": leaderboard(results, comparison),
         "axis": axis(results),
+        "artists_known": artists.artists_known(results),
         "n_tests": text.count(len(tested), "comparison"),
         "weights": _weights(results),
         "figures": answer.key_figures(results),
@@ -179,6 +180,7 @@ def audit_section(results: Results) -> dict[str, Any]:
     """Return the duplicates and what the naive protocol claims."""
     return {
         "audit": describe_audit(results),
+        "artists": artists.for_the_audit(results),
         "naive": describe_naive(results),
     }
 

@@ -27,6 +27,13 @@ log = logging.getLogger(__name__)
 ROLES = ("train", "valid", "test")
 COLUMNS = ["fold", "track_id", "genre", "group", "role"]
 
+FAULT_FILTERED = Path(__file__).parent / "fault_filtered.csv"
+"""GTZAN without repetitions, distortions and wrong labels, artists kept apart: 930 of its tracks.
+
+C. Kereliuk, B. L. Sturm, J. Larsen, "Deep learning and music adversaries", IEEE Transactions on
+Multimedia 17, 2015.
+"""
+
 
 def make_splits(
     tracks: pd.DataFrame, groups: pd.DataFrame, roles: pd.DataFrame, params: Splits
@@ -40,7 +47,7 @@ def make_splits(
     groups
         Columns track_id, group; may be empty.
     roles
-        Columns track_id, role; read when ``params.strategy`` is ``"predefined"``.
+        Columns track_id, role: a given partition, where ``params.strategy`` asks for one.
     params
         The section ``splits``.
 
@@ -65,7 +72,7 @@ def make_splits(
         folds = [_predefined(tracks, roles, params)]
     named = [fold.assign(fold=name) for name, fold in zip(fold_names(params), folds, strict=True)]
     splits = pd.concat(named, ignore_index=True)[COLUMNS]
-    _check_roles(splits, strict=params.strategy != "predefined")
+    _check_roles(splits, strict=params.strategy in ("holdout", "kfold"))
     return splits
 
 
@@ -82,7 +89,8 @@ def write_splits(
     """Read ``tracks.parquet`` and the two listings, and write ``splits.parquet``.
 
     The digests of the audio behind the tracks travel on in ``stamp.facts["audio"]``, so that
-    training notices features that were made from other audio.
+    training notices features that were made from other audio; ``stamp.facts["n_grouped"]`` counts
+    the tracks whose group is listed.
 
     Raises
     ------
@@ -94,12 +102,15 @@ def write_splits(
     usable = found[found["status"] == "ok"]
     names = usable["track_id"].tolist()
     listed = match_listing(read_listing(groups, "group"), names, str(groups))
-    # Only one strategy reads the roles: another must not fail over them.
+    if params.strategy == "fault_filtered":
+        roles = FAULT_FILTERED
     parts = read_listing(roles, "role")
-    if params.strategy == "predefined":
+    # Where no partition is asked for, a run must not fail over the listing of one.
+    if params.strategy in ("predefined", "fault_filtered"):
         parts = match_listing(parts, names, str(roles))
     splits = make_splits(usable, listed, parts, params)
-    write_table(splits, out, stamp.with_facts(audio=read_stamp(tracks).facts["audio"]))
+    facts = {"audio": read_stamp(tracks).facts["audio"], "n_grouped": len(listed)}
+    write_table(splits, out, stamp.with_facts(**facts))
 
 
 def _join_groups(

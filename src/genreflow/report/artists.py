@@ -1,0 +1,50 @@
+"""What is known of the artists, in words: the largest leak that audio alone can't show."""
+
+from __future__ import annotations
+
+from genreflow.report import text
+from genreflow.report.results import Results
+
+_HIDDEN = (
+    "A model that has heard an artist recognises the voice, the band and the studio: how much of "
+    "the accuracy is that can't be told from this run."
+)
+
+
+def artists_known(results: Results) -> bool:
+    """Tell whether artists are kept apart: by the user's listing, or by a partition made so."""
+    return results.n_grouped > 0 or results.params.splits.strategy == "fault_filtered"
+
+
+def in_short(results: Results) -> str:
+    """Say in one sentence for whom the accuracy holds."""
+    listing = results.params.corpus.groups
+    if results.params.splits.strategy == "fault_filtered":
+        return "The partition keeps artists apart: these numbers hold for music by others."
+    if not results.n_grouped:
+        return (
+            f"No artists are known ({listing} lists none), so that training and test may share "
+            "them: on music by artists it has never heard, expect less."
+        )
+    usable = int((results.tracks["status"] == "ok").sum())
+    unknown = usable - results.n_grouped
+    rest = (
+        f"; {text.count(unknown, 'track has', 'tracks have')} no known artist and "
+        f"{'stands' if unknown == 1 else 'stand'} alone"
+        if unknown > 0
+        else ""
+    )
+    return (
+        f"Artists are kept apart, as far as {listing} lists them "
+        f"({text.count(results.n_grouped, 'track')}{rest})."
+    )
+
+
+def for_the_audit(results: Results) -> str:
+    """Say what is known of artists, and what it hides where nothing is."""
+    if artists_known(results):
+        return in_short(results)
+    return (
+        f"{in_short(results)} {_HIDDEN} List artists or albums in {results.params.corpus.groups}, "
+        "and no group is ever divided."
+    )
