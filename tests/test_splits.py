@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genreflow.corpus.demo.styles import STYLES
 from genreflow.params import Splits
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, write_table
@@ -349,19 +350,7 @@ FAULT_FILTERED = Splits(strategy="fault_filtered")
 
 
 def gtzan(suffix):
-    genres = [
-        "blues",
-        "classical",
-        "country",
-        "disco",
-        "hiphop",
-        "jazz",
-        "metal",
-        "pop",
-        "reggae",
-        "rock",
-    ]
-    return [f"{g}/{g}.{n:05d}.{suffix}" for g in genres for n in range(100)]
+    return [f"{g}/{g}.{n:05d}.{suffix}" for g in STYLES for n in range(100)]
 
 
 @pytest.mark.parametrize("suffix", ["wav", "au", "flac"])
