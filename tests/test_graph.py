@@ -1,11 +1,11 @@
 """dvc.yaml and the Snakefile describe one graph: stages = rules, deps = inputs, outs = outputs."""
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 from dvc.repo import Repo
 
 from genreflow.params import Params, load
@@ -14,7 +14,7 @@ from genreflow.steps import STEPS, takes_part
 from tests.conftest import HELPERS, ROOT, Project
 
 NOT_TRACKED = {"report": "shows timings"}
-CODE, INPUTS = "workflow/code.yaml", "workflow/inputs.yaml"
+CODE, INPUTS = "workflow/code.json", "workflow/inputs.json"
 
 
 @dataclass
@@ -168,7 +168,7 @@ def test_parameters_of_rules_and_stages_are_those_of_the_step(rules, stages, pro
 
 def test_both_tools_compare_the_digest_of_the_steps_code(rules, stages, project):
     project.run("workflow/genreflow.sh", "workflow", "code")
-    digests = yaml.safe_load((project.folder / CODE).read_text())
+    digests = json.loads((project.folder / CODE).read_text())
     assert digests == {name: rule.code for name, rule in rules.items()}
     for name, stage in stages.items():
         assert parameters(stage, CODE) == [name]

@@ -1,7 +1,7 @@
 """Digests of the code behind each step, so that a step reruns when its code has changed.
 
 Both tools compare these digests like a parameter of the step: Snakemake as ``params: code=``, DVC
-through ``workflow/code.yaml``, which its stage ``code`` writes (:mod:`genreflow.stages`).
+through ``workflow/code.json``, which its stage ``code`` writes (:mod:`genreflow.stages`).
 
 What counts is what the code does (:mod:`genreflow.syntax`) and, of declarations, what they say: the
 modules in :data:`DECLARATIONS` reach a step as values only, as parameters or as the facts in its

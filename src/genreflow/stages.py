@@ -1,17 +1,15 @@
 """What DVC's stages need beside the rules: small files that they read as parameters.
 
 DVC compares parameters by value and draws an edge to the stage that writes their file. Thus
-``workflow/code.yaml`` (by the stage ``code``) says for each step which code it runs, and
-``workflow/inputs.yaml`` (by ``inputs``) for each model which features it reads: an edit reruns what
-it changes, and ``dvc.yaml`` names neither modules nor features.
+``workflow/code.json`` (by the stage ``code``) says for each step which code it runs, and
+``workflow/inputs.json`` (by ``inputs``) for each model which features it reads: an edit reruns what
+it changes, and ``dvc.yaml`` names neither modules nor features. (They are JSON because DVC reads
+them anew for every stage, and its reader of YAML takes several times as long.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-
-import yaml
 
 from genreflow import leftovers
 from genreflow.code import code_digests
@@ -21,10 +19,10 @@ from genreflow.folds import fold_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, features_of
 from genreflow.steps import STEPS, takes_part
-from genreflow.store.files import file_sha256, text_sha256, write_json, write_text
+from genreflow.store.files import file_sha256, text_sha256, write_json
 
-CODE = Path("workflow/code.yaml")
-INPUTS = Path("workflow/inputs.yaml")
+CODE = Path("workflow/code.json")
+INPUTS = Path("workflow/inputs.json")
 
 
 def genres(params: Params) -> tuple[str, ...]:
@@ -47,7 +45,7 @@ def write_code(params: Params, results: Path) -> None:
     wanted = leftovers.Wanted.by(params, genres(params))
     leftovers.bring_back(results, wanted)
     leftovers.set_aside(results, wanted)
-    _write(code_digests(), CODE)
+    write_json(code_digests(), CODE)
 
 
 def write_inputs(params: Params, results: Path) -> None:
@@ -60,7 +58,7 @@ def write_inputs(params: Params, results: Path) -> None:
         for kind in FEATURES.values()
     }
     models = params.evaluation.models
-    _write({model: digests[features_of(model).name] for model in models}, INPUTS)
+    write_json({model: digests[features_of(model).name] for model in models}, INPUTS)
 
 
 def fill_in_costs(params: Params, results: Path) -> None:
@@ -79,8 +77,3 @@ def fill_in_costs(params: Params, results: Path) -> None:
             for job in jobs[step.per]:
                 if not (path := results / step.cost(job)).exists():
                     write_json({}, path)
-
-
-def _write(values: Mapping[str, str], path: Path) -> None:
-    header = "# Written by a stage of dvc.yaml; never edit it.\n"
-    write_text(header + yaml.safe_dump(dict(values), sort_keys=False), path)
