@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from genreflow.evaluation.intervals import accuracy_interval, f1_interval
 from genreflow.evaluation.lengths import accuracy_by_length
 from genreflow.evaluation.metrics import confusion, per_fold, per_genre, scores
 from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions
-from genreflow.evaluation.significance import holm, mcnemar_p
+from genreflow.evaluation.significance import holm, mcnemar_p, paired_p
 from genreflow.evaluation.vote import hard_vote, soft_vote
 from genreflow.params import Evaluation
 from genreflow.tracks.audit import audit_duplicates
@@ -124,6 +125,45 @@ def test_mcnemar_is_a_binomial_test_on_discordant_tracks(right: np.ndarray) -> N
     else:
         expected = 1.0
     assert mcnemar_p(here, there) == pytest.approx(expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(hnp.arrays(bool, (2, 30)))
+def test_with_every_track_on_its_own_the_paired_test_is_mcnemars(right: np.ndarray) -> None:
+    alone = [str(i) for i in range(30)]
+    assert paired_p(*right, alone, seed=0) == mcnemar_p(*right)
+
+
+def test_with_few_groups_all_flips_of_whole_groups_are_tried() -> None:
+    """Three artists with sums +3, +2 and -1: of the eight flips, four are at least as far off."""
+    gained = [1, 1, 1, 1, 1, 0, -1]
+    here, there = (np.array(gained) > 0), (np.array(gained) < 0)
+    groups = list("aaabbbc")
+    sums = [sum(s) for s in product((3, -3), (2, -2), (1, -1))]
+    expected = np.mean([abs(s) >= 4 for s in sums])
+    assert paired_p(here, there, groups, seed=0) == pytest.approx(expected)
+
+
+def test_equal_models_do_not_differ() -> None:
+    right = np.array([True, False, True])
+    assert paired_p(right, right, ["a", "a", "b"], seed=0) == 1.0
+
+
+@pytest.mark.parametrize("tracks_each", [5, 10])
+def test_artists_do_not_make_false_alarms(tracks_each: int) -> None:
+    """Two models as good as each other, each with artists that it knows: 5 % must stay 5 %."""
+    rng = np.random.default_rng(0)
+    n_artists, runs = 30, 400
+    groups = list(np.repeat([f"artist {i}" for i in range(n_artists)], tracks_each))
+    alarms = {"groups": 0, "tracks": 0}
+    for run in range(runs):
+        known = np.repeat(rng.random((2, n_artists)) < 0.5, tracks_each, axis=1)
+        here, there = rng.random(known.shape) < np.where(known, 0.8, 0.3)
+        alarms["groups"] += paired_p(here, there, groups, seed=run, n_permutations=499) < 0.05
+        alarms["tracks"] += mcnemar_p(here, there) < 0.05
+    # Three standard errors around 5 % of 400 runs.
+    assert 0.017 < alarms["groups"] / runs < 0.083
+    assert alarms["tracks"] / runs > 0.1, "what counting tracks one by one would have claimed"
 
 
 @settings(max_examples=10, deadline=None)  # statsmodels collects garbage at every call

@@ -15,7 +15,7 @@ from genreflow.evaluation.calibration import expected_calibration_error, reliabi
 from genreflow.evaluation.intervals import Interval, accuracy_interval, f1_interval
 from genreflow.evaluation.metrics import scores
 from genreflow.evaluation.predictions import Codes, Predictions
-from genreflow.evaluation.significance import holm, mcnemar_p
+from genreflow.evaluation.significance import holm, paired_p
 from genreflow.params import Evaluation
 from genreflow.registry import BASELINE
 
@@ -41,7 +41,7 @@ def compare(
     hard
         Hard-vote decisions of the models with windows, in the row order of their track level.
     splits
-        track_id and group: the groups are what the bootstrap resamples.
+        track_id and group: the groups are what the bootstrap resamples and the test flips.
     """
     groups = _groups(splits)
     metrics = {
@@ -52,7 +52,7 @@ def compare(
         }
         for model, of_model in levels.items()
     }
-    _add_significance(metrics, levels)
+    _add_significance(metrics, levels, groups, settings)
     return metrics
 
 
@@ -77,6 +77,7 @@ def _metrics(
     values: dict[str, Any] = {
         "n": len(decisions),
         "n_tracks": int(decisions.keys["track_id"].nunique()),
+        "n_groups": len(set(units)),
         "n_folds": int(decisions.keys["fold"].nunique()),
         **asdict(scores(actual, predicted)),
         **_bounds("accuracy", accuracy_interval(right, units, settings)),
@@ -115,7 +116,9 @@ def _hard_metrics(decisions: Predictions, predicted: Codes | None) -> dict[str, 
     return {"accuracy_hard": of_vote.accuracy, "f1_macro_hard": of_vote.f1_macro}
 
 
-def _add_significance(metrics: Metrics, levels: Mapping[str, Levels]) -> None:
+def _add_significance(
+    metrics: Metrics, levels: Mapping[str, Levels], groups: pd.Series[str], settings: Evaluation
+) -> None:
     """Test every model against the baseline on the tracks both decided.
 
     Only at track level: windows of one track are no independent trials.
@@ -126,8 +129,11 @@ def _add_significance(metrics: Metrics, levels: Mapping[str, Levels]) -> None:
     for model, of_model in levels.items():
         here, there = paired(of_model["track"], levels[BASELINE]["track"])
         if model != BASELINE and len(here):
-            p_values[model] = mcnemar_p(
-                here.actual == here.predicted, there.actual == there.predicted
+            p_values[model] = paired_p(
+                here.actual == here.predicted,
+                there.actual == there.predicted,
+                _units(here, groups),
+                seed=settings.seed,
             )
     adjusted = holm(p_values)
     for model, p_value in p_values.items():

@@ -87,10 +87,10 @@ def _against_baseline(results: Results) -> list[str]:
     if best in better:
         others = [model for model in better if model != best]
         also = f" So is the lead of {text.listing(others)}." if others else ""
-        return [f"{lead}, a significant difference ({p}, McNemar's test, Holm-corrected).{also}"]
+        return [f"{lead}, a significant difference ({p}, {results.test}, Holm-corrected).{also}"]
     but = f" Significantly better than the baseline: {text.listing(better)}." if better else ""
     return [
-        f"{lead}, which is not significant ({p}, McNemar's test, Holm-corrected): with "
+        f"{lead}, which is not significant ({p}, {results.test}, Holm-corrected): with "
         f"{text.count(metrics['n_tracks'], 'test track')} the difference could be chance.{but}"
     ]
 
@@ -141,7 +141,7 @@ def key_figures(results: Results) -> list[tuple[str, str, str]]:
                 f"points to {BASELINE}",
                 _between(get("delta_low"), get("delta_high"), text.points),
             ),
-            (text.p_value(metrics["p_adjusted"]), "p of that difference", "McNemar, Holm"),
+            (text.p_value(metrics["p_adjusted"]), "p of that difference", f"{results.test}, Holm"),
         ]
     return shown
 

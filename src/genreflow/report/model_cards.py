@@ -103,7 +103,7 @@ def _versus(results: Results, model: str) -> str:
     )
     return (
         f"Against the baseline `{BASELINE}`: {difference} percentage points, "
-        f"p {text.p_value(metrics['p_adjusted'])} (exact McNemar test, Holm-corrected)."
+        f"p {text.p_value(metrics['p_adjusted'])} ({results.test}, Holm-corrected)."
     )
 
 

@@ -108,6 +108,17 @@ class Results:
         """The folds that were tested."""
         return sorted(self.decisions["fold"].unique(), key=fold_order)
 
+    @property
+    def grouped(self) -> bool:
+        """Whether some tracks belong together: by artist, or as copies of one recording."""
+        facts = self.track(self.trained[0])
+        return bool(facts["n_groups"] < facts["n_tracks"])
+
+    @property
+    def test(self) -> str:
+        """What the test of a difference to the baseline is called."""
+        return "permutation test of whole groups" if self.grouped else "exact McNemar test"
+
     def track(self, model: str) -> dict[str, Any]:
         """Return the metrics of `model` at track level."""
         return self.metrics[model]["track"]

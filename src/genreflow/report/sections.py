@@ -32,6 +32,7 @@ def answer_section(results: Results, comparison: pd.DataFrame) -> dict[str, Any]
         "explanation": answer.explanation(results),
         "leaderboard": leaderboard(results, comparison),
         "axis": axis(results),
+        "test": results.test,
         "artists_known": artists.artists_known(results),
         "n_tests": text.count(len(tested), "comparison"),
         "weights": _weights(results),

@@ -72,8 +72,8 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
     if len(window):
         parts += ["Per window, before the vote:", _markdown(_windows(window, confidence))]
     baseline = (
-        f" Δ is the difference to the baseline `{BASELINE}` in percentage points; p is from exact "
-        "McNemar tests on paired tracks, Holm-corrected over the models."
+        f" Δ is the difference to the baseline `{BASELINE}` in percentage points; p is from the "
+        f"{results.test} on paired tracks, Holm-corrected over the models."
         if results.has_baseline
         else ""
     )
