@@ -12,7 +12,7 @@ help: ## List the targets
 
 run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
 	@$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default $(ARGS)
-	@$(if $(filter -n --dry-run --dryrun,$(ARGS)),,$(BIN)/genreflow leaderboard)
+	@$(if $(filter -n% --dry%,$(ARGS)),,test ! -e results/report/comparison.csv || $(BIN)/genreflow leaderboard)
 
 test: lint ## Run the linters and all tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
@@ -51,7 +51,7 @@ gpu: .venv/.installed ## Replace the CPU builds of TensorFlow and XGBoost by the
 	$(INSTALL) -e ".[gpu]"
 
 params: .venv/.installed ## Write params.yaml anew (your values stay), its schema and the tables in the docs
-	@PYTHONPATH="src:$$PYTHONPATH" $(BIN)/python -m genreflow.generate
+	@PYTHONPATH="src:$$PYTHONPATH" $(BIN)/python -m genreflow workflow params
 
 lock: .venv/.installed-dev ## Resolve the requirements anew
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh

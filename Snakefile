@@ -40,10 +40,10 @@ for kind in FEATURES:
             features(kind),
 
 
-for model in MODELS:
+for model in MODELS.values():
 
     rule:
         name:
-            f"all_train_{model}"
+            f"all_{model.step}"
         input:
-            expand(f"results/models/{model}/{{fold}}/predictions.parquet", fold=FOLDS),
+            [f"results/{model.artifact(fold, PREDICTIONS)}" for fold in FOLDS],

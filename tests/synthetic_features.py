@@ -19,7 +19,6 @@ from genreflow.registry import FEATURES
 from genreflow.store import tables
 
 GENRES = ("drone", "hiss", "pulse")
-TRACKS_PER_GENRE = 10
 _RATE = 8000
 _ROLES = ("train",) * 6 + ("valid",) * 2 + ("test",) * 2
 _SMALL_GRID = {"inner_folds": 2, "selected_fraction": [0.5]}

@@ -78,3 +78,25 @@ def test_help_needs_no_heavy_import() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_mistake_is_one_line_where_files_are_generated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("audio: {sample_rate: fast}\n")
+    code, _, err = run("workflow", "params")
+    assert code == 1
+    assert err.startswith("error: params.yaml can't be used:\n  audio.sample_rate")
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_features_that_are_not_there_are_named_with_what_makes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("")
+    code, _, err = run("workflow", "inputs")
+    assert code == 1
+    assert "results/features/handcrafted/blues.parquet: can't be read" in err
+    assert "dvc pull" in err

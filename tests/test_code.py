@@ -51,6 +51,7 @@ def test_a_models_title_counts_for_the_report_and_its_files_for_its_training():
     report, training = STEPS["report"], STEPS["train_cnn"]
     assert MODELS["cnn"].title in str(report.facts)
     assert MODELS["cnn"].title not in str(training.facts)
+    assert MODELS["cnn"].title in report.facts["models"]["cnn"]
     assert digest(replace(report, facts={"models": {}})) != digest(report)
     assert digest(replace(training, facts={})) != digest(training)
 

@@ -123,6 +123,11 @@ def test_a_model_of_another_package_takes_part(project, pip):
     source = model.read_text()
     model.write_text(f"# A remark.\n{source}")
     assert "Nothing to be done" in in_new_process(project, pip, *planned)
+    ours = project.folder / "src/genreflow/models/archive.py"
+    text = ours.read_text()
+    ours.write_text(f"{text}\n_EDITED = 1\n")
+    assert "train_knn" in in_new_process(project, pip, *planned), "which it imports"
+    ours.write_text(text)
     model.write_text(source.replace("StandardScaler()", "StandardScaler(with_std=False)"))
     said = in_new_process(project, pip, *planned)
     assert "train_knn" in said

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from genreflow.leftovers import Wanted, bring_back, find, remove, set_aside, size
+from genreflow.leftovers import Wanted, bring_back, find, put_aside, remove, set_aside, size
 from genreflow.params import parse
 
 FEW = Wanted(shards=["blues"], models=["xgb_mel"], folds=["0"])
 ALL = Wanted(shards=["blues", "rock"], models=["xgb_mel", "cnn"], folds=["0", "1"])
-LEFT = ("audio/rock.arrow", "features/mel/rock.npz", "models/cnn", "models/xgb_mel/1")
+LEFT = (
+    "audio/rock.arrow",
+    "features/mel/rock.npz",
+    "models/cnn/0",
+    "models/cnn/1",
+    "models/xgb_mel/1",
+)
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -115,7 +121,7 @@ def test_nothing_is_lost_when_the_place_aside_is_taken(results: Path) -> None:
         write(results, "models/cnn/0/model.json", "audio/rock.arrow", text=text)
         set_aside(results, FEW)
     kept = files(results / "aside")
-    assert [kept[f"models/cnn{n}/0/model.json"] for n in ("", "~1", "~2")] == [
+    assert [kept[f"models/cnn/0{n}/model.json"] for n in ("", "~1", "~2")] == [
         "first",
         "second",
         "third",
@@ -123,8 +129,8 @@ def test_nothing_is_lost_when_the_place_aside_is_taken(results: Path) -> None:
     assert [kept[f"audio/rock.arrow{n}"] for n in ("", "~1", "~2")] == ["first", "second", "third"]
     bring_back(results, ALL)
     assert (results / "models/cnn/0/model.json").read_text() == "first"
-    assert (results / "aside/models/cnn~1/0/model.json").read_text() == "second"
-    assert not (results / "models/cnn~1").exists()
+    assert (results / "aside/models/cnn/0~1/model.json").read_text() == "second"
+    assert not (results / "models/cnn/0~1").exists()
 
 
 def test_what_was_made_anew_is_not_overwritten_by_what_comes_back(results: Path) -> None:
@@ -145,7 +151,6 @@ def test_what_was_made_anew_is_not_overwritten_by_what_comes_back(results: Path)
         "features/mel/plot.png",
         "features/chroma/rock.npz",
         "models/notes.txt",
-        "models/my_own/3/model.json",
         "models/xgb_mel/notes.txt",
         "models/xgb_mel/tried/model.json",
         "mine/rock.arrow",
@@ -160,8 +165,30 @@ def test_what_no_job_makes_is_left_alone(results: Path, name: str) -> None:
 
 
 def test_what_no_job_makes_stays_where_the_user_put_it_aside(results: Path) -> None:
-    write(results, "aside/models/my_own/0/model.json", "aside/audio/notes.txt")
+    write(results, "aside/models/cnn/notes/0/model.json", "aside/audio/notes.txt")
     assert bring_back(results, ALL) == []
+
+
+def test_a_model_whose_package_is_gone_steps_aside_like_any_other(results: Path) -> None:
+    write(results, "models/knn/0/model.json")
+    assert set_aside(results, ALL) == [Path("models/knn/0")]
+    assert not (results / "models/knn").exists()
+
+
+def test_folds_come_back_whatever_was_left_out_first(results: Path) -> None:
+    """Other folds step aside, then the whole model; then the model is asked for with one fold."""
+    before = files(results)
+    one_fold = Wanted(ALL.shards, ALL.models, ["0"])
+    set_aside(results, one_fold)
+    set_aside(results, Wanted(ALL.shards, ["xgb_mel"], ["0"]))
+    assert bring_back(results, one_fold) == [Path("models/cnn/0")]
+    assert bring_back(results, ALL) == [Path("models/cnn/1"), Path("models/xgb_mel/1")]
+    assert files(results) == before
+
+
+def test_what_lies_aside_is_listed_one_by_one(results: Path) -> None:
+    set_aside(results, FEW)
+    assert [path.as_posix() for path in put_aside(results)] == [f"aside/{name}" for name in LEFT]
 
 
 def test_removing_deletes_what_is_not_asked_for_and_what_is_aside(results: Path) -> None:
@@ -177,13 +204,16 @@ def test_removing_deletes_what_is_not_asked_for_and_what_is_aside(results: Path)
     assert not (results / "aside").exists()
 
 
-def test_removing_a_link_keeps_what_it_points_at(results: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    (results / "models/cnn").rename(elsewhere)
-    (results / "models/cnn").symlink_to(elsewhere)
+def test_removing_keeps_what_links_point_at(results: Path, tmp_path: Path) -> None:
+    model, fold = tmp_path / "a model", tmp_path / "a fold"
+    (results / "models/cnn").rename(model)
+    (results / "models/cnn").symlink_to(model)
+    (results / "models/xgb_mel/1").rename(fold)
+    (results / "models/xgb_mel/1").symlink_to(fold)
     remove(results, FEW)
-    assert not (results / "models/cnn").is_symlink()
-    assert (elsewhere / "0/model.json").is_file()
+    assert (model / "0/model.json").is_file()
+    assert (fold / "model.json").is_file()
+    assert not (results / "models/xgb_mel/1").is_symlink()
 
 
 def test_sizes_are_those_of_all_files(results: Path) -> None:

@@ -152,7 +152,7 @@ def test_every_parameter_is_described():
         ({"models": {"cnn": {"filters": [8, 16]}}}, r"models\.cnn\.filters"),
         ({"models": {"svm_mel": {"seed": 5_000_000_000}}}, r"models\.svm_mel\.seed: .*4294967295"),
         ({"splits": {"seed": 2**32}}, r"splits\.seed: .*4294967295"),
-        ({"models": {"transformer": {}}}, r"models\.transformer: Extra inputs"),
+        ({"models": {"transformer": {}}}, r"models\.transformer: no such model"),
         ({"evaluation": {"models": ["xgb_mel", "knn"]}}, "no such model; there are svm_mel, xgb"),
     ],
 )

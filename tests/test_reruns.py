@@ -294,7 +294,13 @@ def test_comments_docstrings_layout_and_annotations_rerun_nothing(finished, sour
 
 DECLARED = {
     "a description": ("params.py", "Seed of the shuffle.", set()),
-    "a default that params.yaml overrides": ("registry/lstm.py", "[96, 64]", set()),
+    "a default that params.yaml overrides": ("registry/lstm.py", "[96, 64]", {"report"}),
+    "what a kind of features is called": ("registry/mel.py", "mel windows", {"report"}),
+    "the baseline": (
+        "registry/__init__.py",
+        "BASELINE = xgb_mel.ENTRY.name",
+        steps_downstream({"naive", "evaluate"}),
+    ),
     "a title": ("registry/cnn.py", "CNN on mel windows", {"report"}),
     "what a model is": ("registry/lstm.py", "LSTM over the time frames", {"report"}),
     "what a job may need": ("registry/entry.py", "memory_mb: int = 3000", set()),
@@ -308,6 +314,7 @@ CHANGES = {
     "[96, 64]": "[96, 32]",
     "memory_mb: int = 3000": "memory_mb: int = 3001",
     '("model.ubj",)': '("model.ubj", "notes.txt")',
+    "BASELINE = xgb_mel.ENTRY.name": 'BASELINE = "svm_mel"',
 }
 
 

@@ -1,3 +1,3 @@
-"""Reproducible music genre classification: one pipeline, seven models, one honest comparison."""
+"""Reproducible music genre classification: one pipeline, many models, one honest comparison."""
 
 __version__ = "0.1.0"

@@ -41,7 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Reproducible music genre classification: one pipeline, seven models, one comparison.",
+    help="Reproducible music genre classification: one pipeline, many models, one comparison.",
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or fetch one.")
 app.add_typer(corpus_app, name="corpus")
@@ -167,7 +167,8 @@ def prune(
     from genreflow import leftovers
 
     wanted = _wanted()
-    found = [*leftovers.find(RESULTS, wanted), *([leftovers.ASIDE] if _put_aside() else [])]
+    leftovers.bring_back(RESULTS, wanted)
+    found = [*leftovers.find(RESULTS, wanted), *leftovers.put_aside(RESULTS)]
     if not found:
         typer.echo("Nothing to remove: params.yaml asks for all there is.")
         return
@@ -184,6 +185,14 @@ def workflow_code() -> None:
     from genreflow import params, stages
 
     stages.write_code(params.load(Path("params.yaml")), RESULTS)
+
+
+@workflow_app.command("params")
+def workflow_params() -> None:
+    """Write params.yaml anew, its values kept, and all that is generated beside it."""
+    from genreflow.generate import write_all
+
+    write_all()
 
 
 @workflow_app.command("inputs")
@@ -207,10 +216,4 @@ def _wanted() -> Wanted:
     from genreflow.leftovers import Wanted
 
     loaded = params.load(Path("params.yaml"))
-    return Wanted.by(loaded, stages.genres(loaded))
-
-
-def _put_aside() -> bool:
-    from genreflow.leftovers import ASIDE
-
-    return (RESULTS / ASIDE).is_dir()
+    return Wanted.by(loaded, stages.genres_of(loaded))

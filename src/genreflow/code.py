@@ -10,6 +10,7 @@ row of the table of steps.
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -31,8 +32,11 @@ SCRIPTS = Path("workflow/scripts")
 DECLARATIONS = ("genreflow.section", "genreflow.params", "genreflow.registry", "genreflow.steps")
 """Modules and packages whose content counts as values, not as code."""
 
-IN_EVERY_JOB = ("genreflow.lineage",)
-"""What scripts import beside their entry module."""
+IN_EVERY_JOB = ("genreflow.lineage", "genreflow.threads")
+"""What scripts import beside their entry module, as far as results can depend on it.
+
+:mod:`genreflow.jobs` is left out: logs, errors and costs are no part of any result.
+"""
 
 _CACHE = Path(".cache/code-digests.json")
 
@@ -96,6 +100,7 @@ def step_digest(step: Step, scripts: Path = SCRIPTS) -> str:
     """
     own = [name for name in step.modules if name.partition(".")[0] == PACKAGE]
     other = [name for name in step.modules if name not in own]
+    own += [used for name in other for used in sorted(_uses_of_ours(name))]
     parts = [f"{name} {_digest(path)}" for name, path in _sources(own)]
     parts += [line for name in other for line in _package_digest(name)]
     parts.append(f"script {_digest(scripts / f'{step.script}.py')}")
@@ -119,14 +124,32 @@ def _package_digest(module: str) -> Iterator[str]:
     top = module.partition(".")[0]
     for name in sorted(set(metadata.packages_distributions().get(top, ()))):
         yield f"{name} {metadata.version(name)}"
-    spec = find_spec(top)
+    for path in _package_files(module):
+        yield f"{path.as_posix().rpartition(f'/{top}')[2]} {_digest(path)}"
+
+
+def _package_files(module: str) -> list[Path]:
+    """List the files of the top-level package, or the file, that a module belongs to."""
+    spec = find_spec(module.partition(".")[0])
     if spec is None or spec.origin is None:
         raise CodeError(f"{module}: can't be imported; install the package that it belongs to")
-    folder = Path(spec.origin).parent
-    files = sorted(folder.rglob("*")) if spec.submodule_search_locations else [Path(spec.origin)]
-    for path in files:
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield f"{path.relative_to(folder).as_posix()} {_digest(path)}"
+    if not spec.submodule_search_locations:
+        return [Path(spec.origin)]
+    found = sorted(Path(spec.origin).parent.rglob("*"))
+    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
+
+
+def _uses_of_ours(module: str) -> set[str]:
+    """Return the modules of this package that another package's files import."""
+    names: set[str] = set()
+    for path in _package_files(module):
+        if path.suffix == ".py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return names & set(_import_graph().modules)
 
 
 @cache

@@ -6,18 +6,16 @@ like a column that some table has of its own, an underscore is added, and taken 
 
 from __future__ import annotations
 
-_TAKEN = {
-    "fold",
-    "genre",
-    "model",
-    "predicted",
-    "predicted_hard",
-    "reason",
-    "role",
-    "track",
-    "track_id",
-    "window",
-}
+OF_PREDICTIONS = ("track_id", "window", "genre", "role")
+"""What stands before the probabilities in a training's predictions."""
+
+OF_DECISIONS = ("model", "track_id", "genre", "fold", "predicted", "predicted_hard")
+"""What stands before them in the evaluation's pooled decisions."""
+
+OF_ANSWERS = ("track", "genre", "reason")
+"""What stands before them where files are predicted."""
+
+_TAKEN = {*OF_PREDICTIONS, *OF_DECISIONS, *OF_ANSWERS}
 
 
 def column_of(genre: str) -> str:

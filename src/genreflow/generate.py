@@ -15,7 +15,7 @@ import yaml
 
 from genreflow.nested import flatten
 from genreflow.params import Params, load
-from genreflow.registry import BASELINE, BUILT_IN, FEATURES
+from genreflow.registry import BASELINE, BUILT_IN, FEATURES, MODELS
 from genreflow.section import Section
 from genreflow.steps import STEPS, Step, downstream
 from genreflow.store.files import write_text
@@ -54,8 +54,8 @@ And files:
 | `params.yaml` is reordered or commented | nothing |
 | a module of the package changes in comments, docstrings, layout or annotations | nothing |
 | it changes in what it does | the steps whose code imports it, and what follows |
-| a parameter's default, range or description changes | nothing, unless a value in use changes |
-| a model's title or description changes | `report` |
+| a parameter's range or description changes | nothing |
+| a parameter's default, or a model's title or description changes | `report`, which shows them |
 
 On the command line, a single parameter is set with
 `snakemake --config 'corpus={{root: my-music}}'` (Snakemake knows no dotted names there).
@@ -136,10 +136,9 @@ def _sections() -> list[str]:
 
 def _shortened(steps: list[str]) -> str:
     by_features = {
-        kind: [f"train_{m.name}" for m in BUILT_IN.values() if m.features == kind]
-        for kind in FEATURES
+        kind: [m.step for m in BUILT_IN.values() if m.features == kind] for kind in FEATURES
     }
-    every = [step for step in STEPS if step.startswith("train_")]
+    every = [m.step for m in MODELS.values()]
     groups = [
         (every, "every `train_*`"),
         *(
@@ -177,7 +176,3 @@ def write_all() -> None:
     write_text(json_schema(), SCHEMA)
     write_text(reruns_page(), RERUNS)
     write_text(readme(README.read_text(encoding="utf-8")), README)
-
-
-if __name__ == "__main__":
-    write_all()

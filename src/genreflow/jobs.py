@@ -18,15 +18,7 @@ from typing import Any
 from genreflow.errors import GenreflowError
 from genreflow.params import Params, parse
 from genreflow.store.files import write_json
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+from genreflow.threads import limit_threads
 
 
 @dataclass(frozen=True)
@@ -69,12 +61,6 @@ def job(snakemake: Any) -> Iterator[Job]:
     seconds = time.perf_counter() - started
     cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
     write_json(cost | running.cost, Path(snakemake.output.cost))
-
-
-def limit_threads(threads: int) -> None:
-    """Make BLAS and OpenMP libraries that are imported from now on use `threads` threads."""
-    for variable in _THREAD_VARIABLES:
-        os.environ[variable] = str(threads)
 
 
 def peak_rss_mb() -> float:

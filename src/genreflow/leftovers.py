@@ -16,7 +16,8 @@ from pathlib import Path
 from genreflow.corpus.scan import list_shards
 from genreflow.folds import fold_names
 from genreflow.params import Params
-from genreflow.registry import FEATURES, MODELS
+from genreflow.registry import FEATURES
+from genreflow.registry.entry import METADATA
 
 ASIDE = Path("aside")
 
@@ -47,31 +48,26 @@ class Wanted:
                 return path.stem in self.shards
             case ("features", kind, _) if kind in FEATURES and path.suffix == FEATURES[kind].suffix:
                 return path.stem in self.shards
-            case ("models", model) if model in MODELS:
-                return model in self.models
-            case ("models", model, fold) if model in MODELS and fold.isdecimal():
-                return fold in self.folds
+            case ("models", model, fold) if fold.isdecimal():
+                return model in self.models and fold in self.folds
         return None
 
 
 def find(results: Path, wanted: Wanted) -> list[Path]:
-    """List what lies below `results` without being asked for, relative to it, and sorted.
-
-    A model that is not asked for is one entry, whatever folds it has.
-    """
-    found = {path for path in _managed(results) if wanted.asks_for(path) is False}
-    return sorted(path for path in found if path.parent not in found)
+    """List what lies below `results` without being asked for, relative to it, and sorted."""
+    return sorted(path for path in _managed(results) if wanted.asks_for(path) is False)
 
 
 def _managed(results: Path) -> Iterator[Path]:
-    """Yield the shards, the models and the folds of models that are asked for."""
-    folders = [Path("audio"), *(Path("features", kind) for kind in FEATURES)]
-    for folder in [*folders, Path("models")]:
+    """Yield what jobs make that cost time: shards of audio and features, trained folds."""
+    for folder in (Path("audio"), *(Path("features", kind) for kind in FEATURES)):
         for path in (results / folder).glob("*"):
             if not path.name.startswith("."):
                 yield path.relative_to(results)
-    for path in (results / "models").glob("*/*/"):
-        yield path.relative_to(results)
+    for metadata in (results / "models").glob(f"*/*/{METADATA}"):
+        fold = metadata.parent
+        if not fold.parent.is_symlink():  # what a user has linked there is the user's
+            yield fold.relative_to(results)
 
 
 def set_aside(results: Path, wanted: Wanted) -> list[Path]:
@@ -81,6 +77,7 @@ def set_aside(results: Path, wanted: Wanted) -> list[Path]:
         place = _free(results / ASIDE / path)
         place.parent.mkdir(parents=True, exist_ok=True)
         (results / path).rename(place)
+    _remove_empty(results / "models")
     return found
 
 
@@ -88,16 +85,18 @@ def bring_back(results: Path, wanted: Wanted) -> list[Path]:
     """Move back what was set aside and is asked for again; return what was moved."""
     aside = results / ASIDE
     moved = []
-    for path in sorted(_managed(aside)) if aside.is_dir() else []:
-        if not (aside / path).exists() or not wanted.asks_for(path) or (results / path).exists():
-            continue
-        if path.parts[0] == "models" and path.parts[1] not in wanted.models:
-            continue
-        (results / path.parent).mkdir(parents=True, exist_ok=True)
-        (aside / path).rename(results / path)
-        moved.append(path)
+    for path in sorted(_managed(aside)):
+        if wanted.asks_for(path) and not (results / path).exists():
+            (results / path.parent).mkdir(parents=True, exist_ok=True)
+            (aside / path).rename(results / path)
+            moved.append(path)
     _remove_empty(aside)
     return moved
+
+
+def put_aside(results: Path) -> list[Path]:
+    """List what lies aside, relative to `results`, and sorted."""
+    return sorted(ASIDE / path for path in _managed(results / ASIDE))
 
 
 def remove(results: Path, wanted: Wanted) -> None:
@@ -108,6 +107,7 @@ def remove(results: Path, wanted: Wanted) -> None:
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
+    _remove_empty(results / "models")
 
 
 def size(path: Path) -> int:
@@ -118,12 +118,10 @@ def size(path: Path) -> int:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove the folders in and at `folder` that hold nothing."""
-    for path in sorted(folder.rglob("*/"), reverse=True):
-        if not any(path.iterdir()):
+    """Remove the folders at and below `folder` that hold nothing."""
+    for path in [*sorted(folder.rglob("*/"), reverse=True), folder]:
+        if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def _free(path: Path) -> Path:

@@ -8,6 +8,7 @@ notices an artifact that was left behind, or brought in from another commit.
 from __future__ import annotations
 
 from genreflow.params import Params
+from genreflow.registry import entry
 from genreflow.steps import STEPS, takes_part
 from genreflow.store.stamp import Stamp
 
@@ -35,9 +36,9 @@ def stamp(step: str, params: Params, *, kind: str | None = None) -> Stamp:
 
 def of_model(model: str, params: Params) -> Stamp:
     """Return the stamp of a trained model."""
-    return stamp(f"train_{model}", params, kind="model")
+    return stamp(entry(model).step, params, kind="model")
 
 
 def of_predictions(model: str, params: Params) -> Stamp:
     """Return the stamp of a trained model's predictions."""
-    return stamp(f"train_{model}", params, kind="predictions")
+    return stamp(entry(model).step, params, kind="predictions")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
+from pydantic_core import ErrorDetails
 
 from genreflow import registry
 from genreflow.errors import GenreflowError
@@ -221,12 +222,16 @@ def parse(values: dict[str, Any], source: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, issue['loc'])) or 'parameters'}: {issue['msg']}"
-            + ("" if issue["type"] == "value_error" else f" (found {issue['input']!r})")
-            for issue in error.errors()
-        ]
+        lines = [f"  {_complaint(issue)}" for issue in error.errors()]
         raise ParamsError(f"{source} can't be used:\n" + "\n".join(lines)) from None
+
+
+def _complaint(issue: ErrorDetails) -> str:
+    name = ".".join(map(str, issue["loc"])) or "parameters"
+    if issue["type"] == "extra_forbidden" and name.count(".") == 1 and name.startswith("models."):
+        return f"{name}: no such model; install the package that offers it, or remove the section"
+    found = "" if issue["type"] == "value_error" else f" (found {issue['input']!r})"
+    return f"{name}: {issue['msg']}{found}"
 
 
 def load(path: Path) -> Params:

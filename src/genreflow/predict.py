@@ -11,7 +11,7 @@ import pandas as pd
 
 from genreflow import registry
 from genreflow.audio.decode import RejectedError, decode
-from genreflow.columns import column_of
+from genreflow.columns import OF_ANSWERS, column_of
 from genreflow.features.rows import Floats
 from genreflow.models.base import ModelFileError
 from genreflow.models.loading import load_model
@@ -55,7 +55,7 @@ def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
             genre = genres[int(probabilities.argmax())]
         index = {"track": str(file), "genre": genre, "reason": reason}
         rows.append(index | dict(zip(columns, probabilities.tolist(), strict=True)))
-    return pd.DataFrame(rows, columns=["track", "genre", "reason", *columns])
+    return pd.DataFrame(rows, columns=[*OF_ANSWERS, *columns])
 
 
 def _features(file: Path, metadata: Metadata) -> Floats:

@@ -9,23 +9,29 @@ them anew for every stage, and its reader of YAML takes several times as long.)
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from genreflow import leftovers
 from genreflow.code import code_digests
 from genreflow.corpus.demo.styles import STYLES
 from genreflow.corpus.scan import find_genres, list_shards
+from genreflow.errors import GenreflowError
 from genreflow.folds import fold_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, features_of
-from genreflow.steps import STEPS, takes_part
+from genreflow.steps import STEPS, Step, takes_part
 from genreflow.store.files import file_sha256, text_sha256, write_json
 
 CODE = Path("workflow/code.json")
 INPUTS = Path("workflow/inputs.json")
 
 
-def genres(params: Params) -> tuple[str, ...]:
+class StageError(GenreflowError):
+    """A stage lacks what an earlier one makes; the message says how to get it."""
+
+
+def genres_of(params: Params) -> tuple[str, ...]:
     """Return the genres of the corpus, without needing the demo to be there.
 
     Raises
@@ -42,7 +48,7 @@ def write_code(params: Params, results: Path) -> None:
     This is the first stage of a run: whatever is wrong with the parameters shows here, where it
     costs nothing. DVC removes a stage's outputs before it runs.
     """
-    wanted = leftovers.Wanted.by(params, genres(params))
+    wanted = leftovers.Wanted.by(params, genres_of(params))
     leftovers.bring_back(results, wanted)
     leftovers.set_aside(results, wanted)
     write_json(code_digests(), CODE)
@@ -50,15 +56,43 @@ def write_code(params: Params, results: Path) -> None:
 
 def write_inputs(params: Params, results: Path) -> None:
     """Write for each model the digest of the features that it reads."""
-    shards = list_shards(genres(params), params.corpus.shards_per_genre)
-    digests = {
-        kind.name: text_sha256(
-            f"{shard} {file_sha256(results / kind.artifact(shard))}\n" for shard in shards
-        )
-        for kind in FEATURES.values()
-    }
+    shards = list_shards(genres_of(params), params.corpus.shards_per_genre)
+    try:
+        digests = {
+            kind.name: text_sha256(
+                f"{shard} {file_sha256(results / kind.artifact(shard))}\n" for shard in shards
+            )
+            for kind in FEATURES.values()
+        }
+    except OSError as error:
+        raise StageError(
+            f"{error.filename}: can't be read ({error.strerror}); make the features with "
+            "`snakemake`, or fetch them with `dvc pull`"
+        ) from None
     models = params.evaluation.models
     write_json({model: digests[features_of(model).name] for model in models}, INPUTS)
+
+
+def jobs_of(step: Step, params: Params, genres: Sequence[str]) -> Sequence[str | None]:
+    """Return the genres, shards or folds that a step has jobs for; None is a step's only job."""
+    match step.per:
+        case "genre":
+            return genres
+        case "shard":
+            return list(list_shards(genres, params.corpus.shards_per_genre))
+        case "fold":
+            return fold_names(params.splits)
+    return [None]
+
+
+def costs(params: Params, genres: Sequence[str]) -> list[PurePosixPath]:
+    """Return where all jobs that the report reads of say what they cost, below the results."""
+    return [
+        step.cost(job)
+        for step in STEPS.values()
+        if takes_part(step.name, params) and step.name != "report"
+        for job in jobs_of(step, params, genres)
+    ]
 
 
 def fill_in_costs(params: Params, results: Path) -> None:
@@ -66,14 +100,6 @@ def fill_in_costs(params: Params, results: Path) -> None:
 
     What comes from DVC's cache was not measured here, yet the report reads what every job cost.
     """
-    jobs = {
-        "genre": genres(params),
-        "shard": tuple(list_shards(genres(params), params.corpus.shards_per_genre)),
-        "fold": tuple(fold_names(params.splits)),
-        None: (None,),
-    }
-    for step in STEPS.values():
-        if takes_part(step.name, params):
-            for job in jobs[step.per]:
-                if not (path := results / step.cost(job)).exists():
-                    write_json({}, path)
+    for cost in costs(params, genres_of(params)):
+        if not (results / cost).exists():
+            write_json({}, results / cost)

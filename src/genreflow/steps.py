@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from genreflow.nested import flatten
 from genreflow.params import Params
-from genreflow.registry import BASELINE, FEATURES, MODELS, features_of
+from genreflow.registry import BASELINE, BUILT_IN, ENSEMBLE, FEATURES, MODELS, features_of
 
 Fan = Literal["genre", "shard", "fold"]
 
@@ -55,7 +56,7 @@ class Step:
         """Name of its stage in DVC: ``train@cnn`` for the rule ``train_cnn``, else the rule's."""
         if self.script == "features":
             return f"features@{self.name}"
-        return self.name.replace("train_", "train@", 1)
+        return self.name.replace("train_", "train@", 1) if self.script == "train" else self.name
 
     def cost(self, job: str | None = None) -> PurePosixPath:
         """Return where its jobs say how long they took, below the results.
@@ -102,7 +103,7 @@ def _steps() -> Iterator[Step]:
     for model in MODELS.values():
         kind = FEATURES[model.features]
         yield Step(
-            f"train_{model.name}",
+            model.step,
             ("genreflow.training", kind.reader, model.module),
             "train",
             (model.section,),
@@ -123,8 +124,8 @@ def _steps() -> Iterator[Step]:
         ("genreflow.evaluation.run",),
         "evaluate",
         ("evaluation",),
-        needs=("tracks", *(f"train_{model}" for model in MODELS)),
-        facts={"tables": {model.name: model.tables for model in MODELS.values()}},
+        needs=("tracks", *(model.step for model in MODELS.values())),
+        facts={"baseline": BASELINE, "ensemble": ENSEMBLE},
     )
     yield Step(
         "explore",
@@ -139,8 +140,22 @@ def _steps() -> Iterator[Step]:
         "report",
         ("report",),
         needs=("evaluate", "naive", "explore"),
-        facts={"models": {m.name: (m.title, m.summary, m.features) for m in MODELS.values()}},
+        facts={
+            "baseline": BASELINE,
+            "ensemble": ENSEMBLE,
+            # Those of other packages are part of their code, which is trained with.
+            "models": {m.name: (m.title, m.summary, m.features) for m in BUILT_IN.values()},
+            "features": {kind.name: kind.title for kind in FEATURES.values()},
+            "defaults": _defaults(),
+        },
     )
+
+
+def _defaults() -> dict[str, Any]:
+    """Return the defaults that the report shows beside values that differ from them."""
+    values = Params().model_dump(mode="json")
+    values["models"] = {name: values["models"][name] for name in BUILT_IN}
+    return flatten(values)
 
 
 STEPS: dict[str, Step] = {step.name: step for step in _steps()}
@@ -151,8 +166,8 @@ def takes_part(name: str, params: Params) -> bool:
     """Tell whether a run makes this step: the demo and single models may stay out."""
     if name == "demo":
         return params.is_demo
-    model = name.removeprefix("train_")
-    return model == name or model in params.evaluation.models
+    left_out = {m.step for m in MODELS.values() if m.name not in params.evaluation.models}
+    return name not in left_out
 
 
 def downstream(names: set[str]) -> set[str]:

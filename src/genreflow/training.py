@@ -22,6 +22,7 @@ from genreflow.models.base import Examples, FitResult, Model, Signature
 from genreflow.models.loading import create
 from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
+from genreflow.registry.entry import PREDICTIONS
 from genreflow.store.files import file_sha256, write_csv
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.store.tables import read_stamp, read_table, write_table
@@ -114,7 +115,7 @@ def train(
     write_metadata(metadata, out)
     for name in entry.tables:
         write_csv(result.tables[name], out / name, _DIGITS)
-    path = out / "predictions.parquet"
+    path = out / PREDICTIONS
     write_table(predictions, path, lineage.of_predictions(model_name, params))
     log.info("fitted in %.1f s, predicted in %.1f s", fitted - started, predicted - fitted)
     return {

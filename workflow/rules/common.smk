@@ -20,7 +20,8 @@ from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import list_shards
 from genreflow.folds import fold_names
 from genreflow.registry import BASELINE, FEATURES, MODELS, features_of
-from genreflow.steps import STEPS, takes_part
+from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
+from genreflow.steps import STEPS
 from genreflow.store.files import file_sha256
 
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
@@ -28,7 +29,7 @@ sys.executable = shlex.quote(sys.executable)
 
 PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
-GENRES = stages.genres(PARAMS)
+GENRES = stages.genres_of(PARAMS)
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
 FOLDS = fold_names(PARAMS.splits)
 CODE = code_digests()
@@ -74,15 +75,6 @@ def features(kind):
 def trained(name):
     """A file that training wrote, of all compared models that have it, in all folds."""
     having = [m for m in PARAMS.evaluation.models if name in MODELS[m].files]
-    return expand(f"results/models/{{model}}/{{fold}}/{name}", model=having, fold=FOLDS)
-
-
-def all_costs():
-    """What all jobs of this run cost, but those that draw the report."""
-    jobs = {"genre": GENRES, "shard": SHARDS, "fold": FOLDS, None: [None]}
     return [
-        cost(step.name, job)
-        for step in STEPS.values()
-        if takes_part(step.name, PARAMS) and step.name != "report"
-        for job in jobs[step.per]
+        f"results/{MODELS[m].artifact(fold, name)}" for m in having for fold in FOLDS
     ]

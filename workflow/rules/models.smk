@@ -6,18 +6,18 @@ for model in MODELS.values():
 
     rule:
         name:
-            f"train_{model.name}"
+            model.step
         input:
             features=features(model.features),
             splits="results/splits.parquet",
         output:
             **{
-                name.replace(".", "_"): f"results/models/{model.name}/{{fold}}/{name}"
+                name.replace(".", "_"): f"results/{model.artifact('{fold}', name)}"
                 for name in model.files
             },
-            cost=cost(f"train_{model.name}", "{fold}"),
+            cost=cost(model.step, "{fold}"),
         log:
-            f"results/logs/train_{model.name}/{{fold}}.log",
+            f"results/logs/{model.step}/{{fold}}.log",
         priority: model.priority
         threads: PARAMS.at(model.section).threads
         resources:
@@ -25,7 +25,7 @@ for model in MODELS.values():
         params:
             name=model.name,
             model=PARAMS.section(model.section),
-            code=CODE[f"train_{model.name}"],
+            code=CODE[model.step],
         message:
             f"Train {model.name} on fold {{wildcards.fold}}"
         script:

@@ -1,10 +1,10 @@
 rule evaluate:
     input:
-        predictions=trained("predictions.parquet"),
-        metadata=trained("model.json"),
-        histories=trained("history.csv"),
-        grids=trained("cv.csv"),
-        importances=trained("importance.csv"),
+        predictions=trained(PREDICTIONS),
+        metadata=trained(METADATA),
+        histories=trained(HISTORY),
+        grids=trained(GRID),
+        importances=trained(IMPORTANCE),
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",
     output:
@@ -69,12 +69,11 @@ rule explore:
 rule report:
     input:
         evaluation="results/evaluation",
-        metrics="results/report/metrics.json",
         naive="results/naive.json",
         exploration="results/exploration",
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",
-        costs=all_costs(),
+        costs=[f"results/{path}" for path in stages.costs(PARAMS, GENRES)],
     output:
         page=report(
             "results/report/index.html",

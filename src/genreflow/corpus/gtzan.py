@@ -69,7 +69,7 @@ def open_mirdata(home: Path) -> Dataset:
     except ImportError:
         raise GtzanError(
             "mirdata, which fetches and verifies GTZAN, is not installed: "
-            "run `make gtzan`, or `pip install 'genreflow[gtzan]'`."
+            "run `make gtzan`, or `pip install -e '.[gtzan]'`."
         ) from None
     dataset: Dataset = mirdata.initialize("gtzan_genre", data_home=str(home))
     return dataset

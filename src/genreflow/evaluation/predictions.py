@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from genreflow import lineage
-from genreflow.columns import genre_of
+from genreflow.columns import OF_PREDICTIONS, genre_of
 from genreflow.errors import GenreflowError
 from genreflow.params import Params
 from genreflow.store.stamp import Stamp
@@ -24,7 +24,7 @@ WHOLE_TRACK = -1
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 
-_KEYS = ["fold", "track_id", "window", "genre", "role"]
+_KEYS = ["fold", *OF_PREDICTIONS]
 
 
 class PredictionsError(GenreflowError):

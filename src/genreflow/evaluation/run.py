@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from genreflow import lineage
-from genreflow.columns import column_of
+from genreflow.columns import OF_DECISIONS, column_of
 from genreflow.evaluation import agreement as agree
 from genreflow.evaluation.calibration import reliability
 from genreflow.evaluation.compare import Levels, Metrics, compare
@@ -21,7 +21,8 @@ from genreflow.evaluation.predictions import Codes, Predictions, PredictionsErro
 from genreflow.evaluation.trained import Files, grids, importances, model_facts
 from genreflow.evaluation.vote import hard_vote, soft_vote
 from genreflow.params import Params
-from genreflow.registry import ENSEMBLE
+from genreflow.registry import BASELINE, ENSEMBLE
+from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
 from genreflow.store.files import write_csv, write_json
 from genreflow.store.tables import read_table, write_table
 from genreflow.tracks.audit import audit_duplicates
@@ -61,7 +62,7 @@ def evaluate(
     manifest = read_table(tracks, lineage.stamp("tracks", params))
     loaded = {
         model: read_predictions(params, model, paths)
-        for model, paths in trained["predictions.parquet"].items()
+        for model, paths in trained[PREDICTIONS].items()
         if paths
     }
     _check_genres(loaded)
@@ -82,8 +83,8 @@ def evaluate(
         levels[ENSEMBLE] = {"track": ensemble.decisions}
     metrics = compare(levels, hard, split_table, params.evaluation)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
-    facts = model_facts(trained["model.json"], trained["predictions.parquet"])
-    curves = read_histories(trained.get("history.csv", {}), facts)
+    facts = model_facts(trained[METADATA], trained[PREDICTIONS])
+    curves = read_histories(trained.get(HISTORY, {}), facts)
     stamp = lineage.stamp("evaluate", params, kind="evaluation")
     write_table(_pooled(tracks_of, hard), out / "predictions.parquet", stamp)
     write_json(metrics, out / "metrics.json")
@@ -106,8 +107,8 @@ def evaluate(
         if ensemble is not None
         else pd.DataFrame(columns=["fold", "model", "weight"]),
         "learning_curves": curves,
-        "grids": grids(trained.get("cv.csv", {})),
-        "importances": importances(trained.get("importance.csv", {})),
+        "grids": grids(trained.get(GRID, {})),
+        "importances": importances(trained.get(IMPORTANCE, {})),
     }
     for name, table in tables.items():
         write_csv(table, out / f"{name}.csv")
@@ -118,7 +119,7 @@ def _check_genres(loaded: Mapping[str, Predictions]) -> None:
     if not loaded:
         raise PredictionsError(
             "there are no predictions to evaluate; train at least one model, for instance with "
-            "`snakemake results/models/xgb_mel/0/predictions.parquet`."
+            f"`snakemake all_train_{BASELINE}`."
         )
     known = {model: rows.genres for model, rows in loaded.items()}
     if len(set(known.values())) > 1:
@@ -134,11 +135,11 @@ def _pooled(decisions: Mapping[str, Predictions], hard: Mapping[str, Codes]) -> 
     parts = []
     for model, part in decisions.items():
         names = np.asarray(part.genres, dtype=object)
-        keys = part.keys[["track_id", "genre", "fold"]].assign(
+        keys = part.keys.assign(
+            model=model,
             predicted=names[part.predicted],
             predicted_hard=names[hard.get(model, part.predicted)],
-        )
-        keys.insert(0, "model", model)
+        )[list(OF_DECISIONS)]
         shares = pd.DataFrame(
             part.probabilities.astype(np.float32),
             columns=[column_of(genre) for genre in part.genres],

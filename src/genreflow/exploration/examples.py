@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from genreflow.audio.cache import FULL_SCALE, AudioShard, Samples
-from genreflow.features.mel.extract import log_mel
+from genreflow.features.mel.levels import log_mel
 from genreflow.features.stft import Floats, bin_frequencies, mel_filters
 from genreflow.registry.mel import Mel
 from genreflow.store.stamp import Stamp

@@ -1,4 +1,4 @@
-"""The seven models behind one interface; :mod:`genreflow.registry` lists them."""
+"""The models behind one interface; :mod:`genreflow.registry` lists them."""
 
 import os
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import pandas as pd
 
+from genreflow import registry
 from genreflow.errors import GenreflowError
 from genreflow.features.rows import Floats, Integers, Source
 from genreflow.registry.entry import ModelSection
@@ -161,6 +162,10 @@ class Model(ABC, Generic[P]):
     def __init__(self, params: P, signature: Signature) -> None:
         self.params = params
         self.signature = signature
+
+    def paths(self, folder: Path) -> list[Path]:
+        """Return the paths of the model's files in a folder, in the order of its entry."""
+        return [folder / name for name in registry.entry(self.signature.model).model_files]
 
     @abstractmethod
     def fit(self, train: Examples, valid: Examples) -> FitResult:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from genreflow.models.base import ModelFileError, Signature
+from genreflow.registry.entry import METADATA
 from genreflow.store.files import write_json
 from genreflow.store.stamp import FORMAT, Stamp
-
-NAME = "model.json"
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Metadata:
 
 def write_metadata(metadata: Metadata, folder: Path) -> None:
     """Write ``model.json``."""
-    write_json(asdict(metadata), folder / NAME)
+    write_json(asdict(metadata), folder / METADATA)
 
 
 def read_metadata(folder: Path) -> Metadata:
@@ -58,7 +57,7 @@ def read_metadata(folder: Path) -> Metadata:
     ModelFileError
         There is none, or it was written by another version.
     """
-    path = folder / NAME
+    path = folder / METADATA
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         stamp = Stamp.from_json(json.dumps(fields["stamp"]), path)

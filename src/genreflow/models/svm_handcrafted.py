@@ -13,9 +13,9 @@ from sklearn.svm import SVC
 from genreflow.features.rows import Floats, Integers
 from genreflow.models import archive, grid, runtime
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.registry.entry import GRID
 from genreflow.registry.svm_handcrafted import SvmHandcraftedSection
 
-_FILE = "model.skops"
 _TRUSTED = grid.TRUSTED | {
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -49,7 +49,7 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
             )
         machine = self.classifier.calibrated_classifiers_[0].estimator[-1]
         size = machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size
-        return FitResult(int(size), {"cv.csv": table}, best, held_out[len(train) :])
+        return FitResult(int(size), {GRID: table}, best, held_out[len(train) :])
 
     def _calibrated(
         self, values: Floats, label: Integers, group: Integers
@@ -70,8 +70,9 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
         """Write ``model.skops``."""
         # The folds say which training track was where: of no use any more, and not the reader's.
         self.classifier.cv = None
-        archive.save_skops(self.classifier, folder / _FILE)
+        archive.save_skops(self.classifier, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
         """Read ``model.skops``."""
-        self.classifier = archive.load_skops(folder / _FILE, _TRUSTED)
+        (path,) = self.paths(folder)
+        self.classifier = archive.load_skops(path, _TRUSTED)

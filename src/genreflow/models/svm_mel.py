@@ -36,8 +36,6 @@ from genreflow.registry.svm_mel import SvmMelSection
 PCA_WINDOWS = 4096
 """Windows that the components are found on; 270 MB, whatever the size of the corpus."""
 
-_FILE = "model.skops"
-
 
 @dataclass(frozen=True)
 class Scaler:
@@ -111,16 +109,17 @@ class SvmMel(Model[SvmMelSection]):
     def save(self, folder: Path) -> None:
         """Write ``model.skops``."""
         arrays = {"coefficients": self.coefficients, "intercept": self.intercept}
-        archive.save_skops(arrays, folder / _FILE)
+        archive.save_skops(arrays, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
         """Read ``model.skops``."""
-        arrays: dict[str, Any] = archive.load_skops(folder / _FILE)
+        (path,) = self.paths(folder)
+        arrays: dict[str, Any] = archive.load_skops(path)
         self.coefficients, self.intercept = arrays["coefficients"], arrays["intercept"]
         expected = (int(np.prod(self.signature.shape)), len(self.signature.genres))
         if self.coefficients.shape != expected:
             raise ModelFileError(
-                f"{folder / _FILE}: weights have the shape {self.coefficients.shape}, but "
+                f"{path}: weights have the shape {self.coefficients.shape}, but "
                 f"model.json asks for {expected}; delete the folder and rerun `snakemake`"
             )
 

@@ -13,9 +13,8 @@ from sklearn.pipeline import Pipeline
 from genreflow.features.rows import Floats, Integers
 from genreflow.models import archive, grid
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.registry.entry import GRID, IMPORTANCE
 from genreflow.registry.xgb_handcrafted import XgbHandcraftedSection
-
-_PREPARATION, _TREES = "model.skops", "model.ubj"
 
 
 class XgbHandcrafted(Model[XgbHandcraftedSection]):
@@ -46,7 +45,7 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
             )
             self.prepare, self.trees = self._fitted(data[0], data[1])
         size = archive.count_nodes(self.trees)
-        tables = {"cv.csv": table, "importance.csv": self._importance()}
+        tables = {GRID: table, IMPORTANCE: self._importance()}
         return FitResult(size, tables, self._best, held_out[len(train) :])
 
     def _importance(self) -> pd.DataFrame:
@@ -92,10 +91,12 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
 
     def save(self, folder: Path) -> None:
         """Write ``model.skops`` (scaler and selection) and ``model.ubj`` (trees)."""
-        archive.save_skops(self.prepare, folder / _PREPARATION)
-        archive.save_trees(self.trees, folder / _TREES)
+        preparation, trees = self.paths(folder)
+        archive.save_skops(self.prepare, preparation)
+        archive.save_trees(self.trees, trees)
 
     def load(self, folder: Path) -> None:
         """Read ``model.skops`` and ``model.ubj``."""
-        self.prepare = archive.load_skops(folder / _PREPARATION, grid.TRUSTED)
-        self.trees = archive.load_trees(folder / _TREES)
+        preparation, trees = self.paths(folder)
+        self.prepare = archive.load_skops(preparation, grid.TRUSTED)
+        self.trees = archive.load_trees(trees)

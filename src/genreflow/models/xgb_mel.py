@@ -24,12 +24,12 @@ import xgboost as xgb
 from genreflow.features.rows import Floats
 from genreflow.models import archive
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.registry.entry import HISTORY
 from genreflow.registry.xgb_mel import XgbMelSection
 
 log = logging.getLogger(__name__)
 
 _LOG_EVERY = 10
-_FILE = "model.ubj"
 
 
 class XgbMel(Model[XgbMelSection]):
@@ -83,7 +83,7 @@ class XgbMel(Model[XgbMelSection]):
             }
         )
         best = {"epoch": trained.best_iteration + 1}
-        return FitResult(archive.count_nodes(self.trees), {"history.csv": history}, best)
+        return FitResult(archive.count_nodes(self.trees), {HISTORY: history}, best)
 
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""
@@ -94,11 +94,11 @@ class XgbMel(Model[XgbMelSection]):
 
     def save(self, folder: Path) -> None:
         """Write ``model.ubj``."""
-        archive.save_trees(self.trees, folder / _FILE)
+        archive.save_trees(self.trees, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
         """Read ``model.ubj``."""
-        self.trees = archive.load_trees(folder / _FILE)
+        self.trees = archive.load_trees(*self.paths(folder))
 
 
 class _Progress(xgb.callback.TrainingCallback):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from genreflow.registry.entry import ModelEntry
+from genreflow.registry.entry import HISTORY, ModelEntry
 from genreflow.registry.neural import NeuralSection
 from genreflow.section import PositiveInt
 
@@ -27,6 +27,6 @@ ENTRY = ModelEntry(
     parameters=CnnSection,
     implementation="genreflow.models.cnn:Cnn",
     model_files=("model.keras",),
-    tables=("history.csv",),
+    tables=(HISTORY,),
     priority=1,
 )

@@ -11,6 +11,11 @@ from pydantic import Field
 from genreflow.errors import GenreflowError
 from genreflow.section import PositiveInt, Section, Seed
 
+PREDICTIONS, METADATA = "predictions.parquet", "model.json"
+"""What every training writes beside the model's own files."""
+HISTORY, GRID, IMPORTANCE = "history.csv", "cv.csv", "importance.csv"
+"""The tables that a training may leave: epochs, candidates, features."""
+
 
 class RegistryError(GenreflowError):
     """A model or a kind of features is unknown, or an entry can't be used."""
@@ -79,13 +84,14 @@ class ModelEntry:
     features
         Name of the kind of features that it reads.
     parameters
-        The section ``models.<name>``; the first line of its docstring says what the model is.
+        The section ``models.<name>``. The first line of its docstring says what the model is, as in
+        "`cnn`: 2D CNN, five convolutions and a dense layer."
     implementation
         ``"module:Class"`` of a :class:`~genreflow.models.base.Model`, imported when it is used.
     model_files
         What :meth:`~genreflow.models.base.Model.save` writes.
     tables
-        The tables that training leaves: ``history.csv``, ``cv.csv``, ``importance.csv``.
+        The tables that training leaves: of :data:`HISTORY`, :data:`GRID` and :data:`IMPORTANCE`.
     memory_mb
         What a training job may need [MB].
     priority
@@ -118,12 +124,22 @@ class ModelEntry:
     @property
     def summary(self) -> str:
         """What the model is, in a few words."""
-        return self.parameters.summary().partition(": ")[2].strip()
+        line = self.parameters.summary()
+        return (line.partition(": ")[2] or line).strip()
 
     @property
     def files(self) -> tuple[str, ...]:
         """All that a training job writes into its folder."""
-        return ("predictions.parquet", "model.json", *self.model_files, *self.tables)
+        return (PREDICTIONS, METADATA, *self.model_files, *self.tables)
+
+    @property
+    def step(self) -> str:
+        """Name of the step that trains it."""
+        return f"train_{self.name}"
+
+    def artifact(self, fold: str, name: str) -> PurePosixPath:
+        """Return where a file of one of its trainings lies, below the results."""
+        return PurePosixPath("models", self.name, fold, name)
 
     def facts(self) -> dict[str, Any]:
         """Return what a training depends on; what is only shown or planned with is not in it."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from genreflow.registry.entry import ModelEntry
+from genreflow.registry.entry import HISTORY, ModelEntry
 from genreflow.registry.neural import NeuralSection
 from genreflow.section import PositiveInt
 
@@ -33,6 +33,6 @@ ENTRY = ModelEntry(
     parameters=Resnet50Section,
     implementation="genreflow.models.resnet50:Resnet50",
     model_files=("model.keras",),
-    tables=("history.csv",),
+    tables=(HISTORY,),
     priority=2,
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from genreflow.registry.entry import ModelEntry
+from genreflow.registry.entry import GRID, ModelEntry
 from genreflow.registry.grid import GridSection
 from genreflow.section import PositiveFloat
 
@@ -30,6 +30,6 @@ ENTRY = ModelEntry(
     parameters=SvmHandcraftedSection,
     implementation="genreflow.models.svm_handcrafted:SvmHandcrafted",
     model_files=("model.skops",),
-    tables=("cv.csv",),
+    tables=(GRID,),
     memory_mb=1000,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from genreflow.registry.entry import ModelEntry
+from genreflow.registry.entry import GRID, IMPORTANCE, ModelEntry
 from genreflow.registry.grid import GridSection
 from genreflow.section import PositiveFloat, PositiveInt
 
@@ -28,6 +28,6 @@ ENTRY = ModelEntry(
     parameters=XgbHandcraftedSection,
     implementation="genreflow.models.xgb_handcrafted:XgbHandcrafted",
     model_files=("model.skops", "model.ubj"),
-    tables=("cv.csv", "importance.csv"),
+    tables=(GRID, IMPORTANCE),
     memory_mb=1000,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from genreflow.registry.entry import ModelEntry, ModelSection
+from genreflow.registry.entry import HISTORY, ModelEntry, ModelSection
 from genreflow.section import PositiveFloat, PositiveInt
 
 
@@ -34,5 +34,5 @@ ENTRY = ModelEntry(
     parameters=XgbMelSection,
     implementation="genreflow.models.xgb_mel:XgbMel",
     model_files=("model.ubj",),
-    tables=("history.csv",),
+    tables=(HISTORY,),
 )

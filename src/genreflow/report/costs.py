@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from genreflow.registry import ENSEMBLE
+from genreflow.registry import ENSEMBLE, entry
 from genreflow.report.results import Results
 from genreflow.store.files import read_json
 
@@ -92,7 +92,7 @@ def _read_cost(results: Results, model: str) -> Cost:
     timings = [
         timing
         for fold, fact in facts.items()
-        if (timing := measured.get((f"train_{model}", fold)))
+        if (timing := measured.get((entry(model).step, fold)))
         and timing["predictions_sha256"] == fact["predictions_sha256"]
     ]
     tracks = sum(timing["n_tracks_predicted"] for timing in timings)

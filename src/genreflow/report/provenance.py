@@ -15,6 +15,7 @@ import yaml
 from genreflow.folds import fold_order
 from genreflow.nested import flatten
 from genreflow.params import Params
+from genreflow.registry import entry
 from genreflow.report.results import Results
 from genreflow.store.files import text_sha256
 
@@ -80,7 +81,7 @@ def collect(results: Results) -> Provenance:
         commit=_git("rev-parse", "HEAD"),
         dirty=[line[3:] for line in (status or "").splitlines()],
         system=f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
-        packages=_versions(),
+        packages=_versions([*_PACKAGES, *_of_other_packages(results)]),
         parameters=yaml.safe_dump(
             results.params.model_dump(mode="json"), sort_keys=False, allow_unicode=True
         ),
@@ -110,9 +111,15 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.rstrip("\n")
 
 
-def _versions() -> dict[str, str]:
+def _of_other_packages(results: Results) -> list[str]:
+    """Return the packages that compared models come from, where they aren't ours."""
+    found = {entry(model).distribution for model in results.trained}
+    return sorted(name for name in found if name is not None)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
     found = {}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

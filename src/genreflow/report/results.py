@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from genreflow import lineage
-from genreflow.columns import genre_of
+from genreflow.columns import OF_DECISIONS, genre_of
 from genreflow.errors import GenreflowError
 from genreflow.folds import fold_order
 from genreflow.params import Params
@@ -100,8 +100,8 @@ class Results:
     @property
     def genres(self) -> list[str]:
         """The genres, in the order of the probability columns."""
-        known = {"model", "track_id", "genre", "fold", "predicted", "predicted_hard"}
-        return [genre_of(column) for column in self.decisions.columns if column not in known]
+        columns = self.decisions.columns
+        return [genre_of(column) for column in columns if column not in OF_DECISIONS]
 
     @property
     def folds(self) -> list[str]:

@@ -12,31 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from genreflow.audio.cache import AudioShard, Samples
+from genreflow.features.mel.levels import log_mel
 from genreflow.features.mel.read import STORED
-from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, power_blocks
+from genreflow.features.stft import Floats, frame_count
 from genreflow.registry.mel import Mel
 from genreflow.store.archive import member, new_archive
 from genreflow.store.stamp import Stamp
-
-
-def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
-    """Return the log-power mel spectrum, (frames, n_mels) [dB re 1], at least -100 dB.
-
-    Equals ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)``, transposed.
-
-    Parameters
-    ----------
-    samples
-        (n,) int16.
-    sample_rate
-        [Hz]
-    """
-    filters = mel_filters(sample_rate, params.n_fft, params.n_mels, params.fmin, params.fmax)
-    count = frame_count(len(samples), params.n_fft, params.hop_length)
-    levels = np.empty((count, params.n_mels), dtype=np.float32)
-    for where, power in power_blocks(samples, params.n_fft, params.hop_length):
-        levels[where] = decibels(filters @ power).T
-    return levels
 
 
 def window_geometry(sample_rate: int, params: Mel) -> tuple[int, int]:

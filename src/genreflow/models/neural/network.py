@@ -20,6 +20,7 @@ from genreflow.models import archive, runtime
 from genreflow.models.base import Examples, FitResult, Model, ModelFileError
 from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
+from genreflow.registry.entry import HISTORY
 from genreflow.registry.neural import NeuralSection
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ _OPTIMIZERS = {
     "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
 }
 _CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-_FILE = "model.keras"
 
 P = TypeVar("P", bound=NeuralSection)
 
@@ -72,7 +72,7 @@ class KerasModel(Model[P]):
         table = pd.DataFrame(history.history)[list(_CURVES)]
         table.insert(0, "epoch", np.arange(1, len(table) + 1))
         best = {"epoch": settled + int(table["val_loss"].to_numpy()[settled:].argmin()) + 1}
-        return FitResult(int(self.network.count_params()), {"history.csv": table}, best)
+        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
         """Build and compile the network; return its batches and the learning rate's schedule."""
@@ -123,17 +123,18 @@ class KerasModel(Model[P]):
         """Write ``model.keras``."""
         # A second model over the same layers has no optimizer, whose state is twice the weights.
         bare = keras.Model(self.network.inputs, self.network.outputs, name=self.network.name)
-        archive.save_keras(bare, folder / _FILE)
+        archive.save_keras(bare, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
         """Read ``model.keras`` in safe mode."""
         runtime.configure_keras(self.params.threads, self.params.seed)
-        self.network = archive.load_keras(folder / _FILE)
+        (path,) = self.paths(folder)
+        self.network = archive.load_keras(path)
         found = (self.network.input_shape[1:], self.network.output_shape[1])
         expected = (tuple(self.signature.shape), len(self.signature.genres))
         if found != expected:
             raise ModelFileError(
-                f"{folder / _FILE}: has shapes {found}, but model.json asks for {expected}; "
+                f"{path}: has shapes {found}, but model.json asks for {expected}; "
                 "delete the folder and rerun `snakemake`"
             )
 
