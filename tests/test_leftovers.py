@@ -204,6 +204,13 @@ def test_removing_deletes_what_is_not_asked_for_and_what_is_aside(results: Path)
     assert not (results / "aside").exists()
 
 
+def test_removing_keeps_what_was_not_listed(results: Path) -> None:
+    set_aside(results, FEW)
+    write(results, "aside/notes.txt", "aside/mine/keep.txt")
+    remove(results, FEW)
+    assert set(files(results / "aside")) == {"notes.txt", "mine/keep.txt"}
+
+
 def test_removing_keeps_what_links_point_at(results: Path, tmp_path: Path) -> None:
     model, fold = tmp_path / "a model", tmp_path / "a fold"
     (results / "models/cnn").rename(model)

@@ -144,12 +144,19 @@ def _uses_of_ours(module: str) -> set[str]:
     names: set[str] = set()
     for path in _package_files(module):
         if path.suffix == ".py":
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(_parsed(path)):
                 if isinstance(node, ast.Import):
                     names |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                     names |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
     return names & set(_import_graph().modules)
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise CodeError(f"{path}: is no Python source ({error})") from None
 
 
 @cache

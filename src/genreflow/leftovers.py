@@ -100,14 +100,15 @@ def put_aside(results: Path) -> list[Path]:
 
 
 def remove(results: Path, wanted: Wanted) -> None:
-    """Delete what isn't asked for, and all that was set aside."""
-    for path in [*find(results, wanted), ASIDE]:
+    """Delete what :func:`find` and :func:`put_aside` list, and nothing else."""
+    for path in [*find(results, wanted), *put_aside(results)]:
         place = results / path
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         else:
-            place.unlink(missing_ok=True)
+            place.unlink()
     _remove_empty(results / "models")
+    _remove_empty(results / ASIDE)
 
 
 def size(path: Path) -> int:

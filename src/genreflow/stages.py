@@ -47,6 +47,11 @@ def write_code(params: Params, results: Path) -> None:
 
     This is the first stage of a run: whatever is wrong with the parameters shows here, where it
     costs nothing. DVC removes a stage's outputs before it runs.
+
+    Raises
+    ------
+    genreflow.corpus.scan.CorpusError, genreflow.code.CodeError
+        There is no such corpus; a module can't be read.
     """
     wanted = leftovers.Wanted.by(params, genres_of(params))
     leftovers.bring_back(results, wanted)
@@ -55,7 +60,13 @@ def write_code(params: Params, results: Path) -> None:
 
 
 def write_inputs(params: Params, results: Path) -> None:
-    """Write for each model the digest of the features that it reads."""
+    """Write for each model the digest of the features that it reads.
+
+    Raises
+    ------
+    StageError
+        Features are missing.
+    """
     shards = list_shards(genres_of(params), params.corpus.shards_per_genre)
     try:
         digests = {

@@ -51,6 +51,8 @@ def paired_p(
         (n,) what each track belongs to.
     seed
         Of the flips.
+    n_permutations
+        How many of them.
     """
     gained = pd.Series(correct.astype(int) - baseline_correct.astype(int))
     of_group = gained.groupby(list(groups)).sum().to_numpy()

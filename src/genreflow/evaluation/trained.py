@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from genreflow.store.files import file_sha256
+from genreflow.store.files import file_sha256, read_json
 
 Files = Mapping[str, Sequence[Path]]
 """Files of one name per model, one for each fold, which the folder around the file names."""
@@ -26,12 +25,10 @@ def model_facts(metadata: Files, predictions: Files) -> dict[str, dict[str, dict
     """
     return {
         model: {
-            path.parent.name: {
-                name: json.loads(path.read_text(encoding="utf-8"))[name]
-                for name in ("best", "n_parameters", "model_bytes")
-            }
+            path.parent.name: {name: said[name] for name in ("best", "n_parameters", "model_bytes")}
             | {"predictions_sha256": file_sha256(of_fold)}
             for path, of_fold in zip(sorted(paths), sorted(predictions[model]), strict=True)
+            for said in [read_json(path)]
         }
         for model, paths in metadata.items()
     }

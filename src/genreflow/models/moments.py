@@ -29,6 +29,11 @@ def moments(
         Turns values (n, ...), and their squares, into what is averaged over the first axis.
     weight
         (n,) share of each example, of mean 1; all alike when None.
+
+    Returns
+    -------
+    mean, variance
+        Of the shape that `collapse` gives one example.
     """
     total = squares = np.zeros(1)
     start = 0

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from genreflow.registry import ENSEMBLE, entry
 from genreflow.report.results import Results
-from genreflow.store.files import read_json
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def read_steps(results: Results) -> pd.DataFrame:
     """
     measured = [
         {"step": step, "seconds": cost["seconds"], "peak_rss_mb": cost["peak_rss_mb"]}
-        for (step, _), cost in _measured(results).items()
+        for (step, _), cost in results.costs.items()
     ]
     if not measured:
         return pd.DataFrame(columns=["step", "jobs", "seconds", "peak_rss_mb"])
@@ -76,23 +74,12 @@ def read_steps(results: Results) -> pd.DataFrame:
     return steps.sort_values("seconds", ascending=False, ignore_index=True)
 
 
-def _measured(results: Results) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what jobs cost by step and job, without those that weren't measured here."""
-    found = {}
-    for path in results.inputs.costs:
-        step = path.stem if path.parent.name == "benchmarks" else path.parent.name
-        if cost := read_json(path):
-            found[step, path.stem] = cost
-    return found
-
-
 def _read_cost(results: Results, model: str) -> Cost:
     facts = results.model_facts[model]
-    measured = _measured(results)
     timings = [
         timing
         for fold, fact in facts.items()
-        if (timing := measured.get((entry(model).step, fold)))
+        if (timing := results.costs.get((entry(model).step, fold)))
         and timing["predictions_sha256"] == fact["predictions_sha256"]
     ]
     tracks = sum(timing["n_tracks_predicted"] for timing in timings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -135,6 +134,16 @@ class Results:
         return read_table(_existing(path), lineage.stamp("explore", self.params))
 
     @cached_property
+    def costs(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """What jobs cost by step and job, without those that weren't measured here."""
+        found = {}
+        for path in self.inputs.costs:
+            step = path.stem if path.parent.name == "benchmarks" else path.parent.name
+            if cost := read_json(path):
+                found[step, path.stem] = cost
+        return found
+
+    @cached_property
     def duplicates(self) -> dict[str, Any]:
         """What :func:`~genreflow.tracks.audit.audit_duplicates` found."""
         found: dict[str, Any] = read_json(_existing(self.inputs.evaluation / "duplicates.json"))
@@ -185,7 +194,7 @@ def read_results(params: Params, inputs: Inputs) -> Results:
     return Results(
         params=params,
         inputs=inputs,
-        metrics=json.loads(metrics.read_text(encoding="utf-8")),
+        metrics=read_json(metrics),
         tracks=read_table(inputs.tracks, lineage.stamp("tracks", params)),
         splits=read_table(inputs.splits, lineage.stamp("splits", params)),
         decisions=read_table(

@@ -34,6 +34,20 @@ def carve(tracks: pd.DataFrame, fraction: float, salt: str) -> pd.Series[bool]:
 
     Groups are visited in the order of a keyed hash of their name: a seeded shuffle in which
     adding a track to the corpus leaves the others where they were.
+
+    Parameters
+    ----------
+    tracks
+        Columns group and genre.
+    fraction
+        Share of each genre's tracks.
+    salt
+        Seeds the order.
+
+    Returns
+    -------
+    Series
+        Whether each track is chosen.
     """
     counts = pd.crosstab(tracks["group"], tracks["genre"])
     target = (counts.sum() * fraction).round().clip(lower=1).to_numpy()

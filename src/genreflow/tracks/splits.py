@@ -60,7 +60,8 @@ def make_splits(
     Raises
     ------
     SplitsError
-        A listed track doesn't exist, a role is unknown, or a genre has too few tracks.
+        A role is unknown, no track is listed, or no way of dividing the groups gives every genre
+        the roles that it needs.
     """
     tracks = tracks.sort_values("track_id", ignore_index=True)
     tracks["group"] = _join_groups(tracks, groups, params.keep_duplicates_together)
