@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from genreflow.corpus.demo import synth
+from genreflow.corpus.demo.dice import Dice, Habits
 from genreflow.corpus.demo.styles import Style
 from genreflow.corpus.demo.synth import SAMPLE_RATE, VOICES, Sound, Voice
 
@@ -26,37 +25,6 @@ _CHORDS = {
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
-T = TypeVar("T")
-
-
-class Dice:
-    """Random choices that are the same everywhere.
-
-    Only uniform numbers are drawn from NumPy: how it makes others may change between versions.
-    """
-
-    def __init__(self, *name: object) -> None:
-        digest = hashlib.sha256("/".join(map(str, name)).encode()).digest()
-        seed = np.random.SeedSequence(int.from_bytes(digest, "big"))
-        self._generator = np.random.Generator(np.random.PCG64(seed))
-
-    def between(self, low: float, high: float) -> float:
-        """Draw a number between `low` and `high`."""
-        return low + (high - low) * self._generator.random()
-
-    def chance(self, probability: float) -> bool:
-        """Tell whether something of this probability happens."""
-        return self._generator.random() < probability
-
-    def pick(self, options: Sequence[T]) -> T:
-        """Draw one of the options."""
-        return options[int(self._generator.random() * len(options))]
-
-    def noise(self, n_samples: int) -> Sound:
-        """Return white noise between -1 and 1."""
-        return 2 * self._generator.random(n_samples, dtype=np.float32) - 1
-
-
 class Band:
     """Plays the parts of one track.
 
@@ -66,15 +34,19 @@ class Band:
         The ingredients.
     n_samples
         Length of the track.
+    habits
+        Decide about tempo, drum kit, timbres and octave, which the band's tracks share.
     dice
-        Decides about tempo, key, and how far each note and timbre is off.
+        Decides about key, melody, and how far each note is off.
     """
 
-    def __init__(self, style: Style, n_samples: int, dice: Dice) -> None:
-        self.style, self.n_samples, self.dice = style, n_samples, dice
-        self.step = 15 / dice.between(*style.tempo)
+    def __init__(self, style: Style, n_samples: int, habits: Habits, dice: Dice) -> None:
+        self.style, self.n_samples, self.habits, self.dice = style, n_samples, habits, dice
+        self.step = 15 / habits.between(*style.tempo)
         self.n_bars = math.ceil(n_samples / SAMPLE_RATE / (16 * self.step))
-        self.key = dice.pick(range(-3, 4))
+        # Out of concert pitch, each track a little differently, as tapes run: notes that two tracks
+        # share would else be the same waveform, and pass for the same recording.
+        self.key = dice.pick(range(-3, 4)) + dice.between(-0.3, 0.3)
         chords = style.chords.split()
         first = dice.pick(range(len(chords)))
         self.chords = [notes(chords[(first + bar) % len(chords)]) for bar in range(self.n_bars)]
@@ -82,18 +54,18 @@ class Band:
     def drums(self) -> Sound:
         """Play bass drum, snare and cymbal."""
         part = self._silence()
-        dice, noise = self.dice, self.dice.noise(SAMPLE_RATE // 2)
+        habits, noise = self.habits, self.dice.noise(SAMPLE_RATE // 2)
         snare, hat = noise[: SAMPLE_RATE // 4], noise[: SAMPLE_RATE // 6]
         kit = (
-            (self.style.kick, synth.kick(dice.between(40, 65), dice.between(0.03, 0.08)), 1.0),
+            (self.style.kick, synth.kick(habits.between(40, 65), habits.between(0.03, 0.08)), 1.0),
             (
                 self.style.snare,
-                synth.hit(snare, dice.between(150, 900), 5000, dice.between(0.02, 0.06)),
+                synth.hit(snare, habits.between(150, 900), 5000, habits.between(0.02, 0.06)),
                 0.7,
             ),
             (
                 self.style.hat,
-                synth.hit(hat, dice.between(4000, 8000), 10000, dice.between(0.01, 0.05)),
+                synth.hit(hat, habits.between(4000, 8000), 10000, habits.between(0.01, 0.05)),
                 0.3,
             ),
         )
@@ -116,7 +88,7 @@ class Band:
     def accompaniment(self) -> Sound:
         """Play the chords."""
         part, voice = self._silence(), self._voice(1)
-        octave = self.dice.pick((48, 60))
+        octave = self.habits.pick((48, 60))
         for bar, chord in enumerate(self.chords):
             for step, length, _ in strokes(self.style.comp):
                 for note in chord:
@@ -143,13 +115,13 @@ class Band:
         return np.zeros(self.n_samples, dtype=np.float32)
 
     def _voice(self, role: int) -> Voice:
-        """Vary a voice, so that no two tracks have the same instrument."""
+        """Vary a voice, so that no two bands have the same instrument."""
         voice = VOICES[self.style.voices[role]]
         return replace(
             voice,
-            rolloff=voice.rolloff * self.dice.between(0.8, 1.25),
-            decay=voice.decay * self.dice.between(0.7, 1.4),
-            drive=voice.drive * self.dice.between(0.6, 1.4),
+            rolloff=voice.rolloff * self.habits.between(0.8, 1.25),
+            decay=voice.decay * self.habits.between(0.7, 1.4),
+            drive=voice.drive * self.habits.between(0.6, 1.4),
         )
 
     def _hertz(self, note: float) -> float:

@@ -1,8 +1,19 @@
-"""The ten genres of the demo corpus, each a handful of ingredients."""
+"""The ten genres of the demo corpus, each a handful of ingredients, and the bands in them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+BANDS = 8
+"""Bands in each genre."""
+
+
+def band_number(number: int) -> int:
+    """Return which band of its genre plays the track of this number, 1 to :data:`BANDS`.
+
+    They take turns, so that a track's band doesn't depend on how many tracks there are.
+    """
+    return number % BANDS + 1
 
 
 @dataclass(frozen=True)
