@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -13,12 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
-from sklearn.metrics import f1_score
+from sklearn.metrics import balanced_accuracy_score, f1_score
+from statsmodels.stats.proportion import proportion_confint
 
 from genreflow.evaluation.agreement import agreement, confused_pairs, hardest_tracks
 from genreflow.evaluation.calibration import expected_calibration_error, reliability
 from genreflow.evaluation.ensemble import build_ensemble, simplex_weights
-from genreflow.evaluation.intervals import accuracy_interval, f1_interval
+from genreflow.evaluation.intervals import (
+    Interval,
+    balanced_accuracy_interval,
+    difference_interval,
+    f1_interval,
+    proportion_interval,
+)
 from genreflow.evaluation.lengths import accuracy_by_length
 from genreflow.evaluation.metrics import confusion, per_fold, per_genre, scores
 from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions
@@ -48,6 +57,7 @@ def make(
     keys = pd.DataFrame(
         {
             "fold": fold,
+            "seed": 0,
             "track_id": tracks or [f"t{i:03d}" for i in range(n)],
             "window": windows or [WHOLE_TRACK] * n,
             "genre": [genres[i] for i in truth],
@@ -115,55 +125,76 @@ def test_folds_are_listed_in_numeric_order_with_their_own_accuracy() -> None:
     assert table["accuracy"].tolist() == [0.5, 1.0]
 
 
+differences = hnp.arrays(float, 40, elements=st.sampled_from([-1.0, 0.0, 1.0]))
+
+
 @settings(max_examples=30, deadline=None)
-@given(hnp.arrays(bool, (2, 40)))
-def test_mcnemar_is_a_binomial_test_on_discordant_tracks(right: np.ndarray) -> None:
-    here, there = right
-    only_here, only_there = int((here & ~there).sum()), int((~here & there).sum())
-    if only_here + only_there:
-        expected = stats.binomtest(only_here, only_here + only_there, 0.5).pvalue
-    else:
-        expected = 1.0
-    assert mcnemar_p(here, there) == pytest.approx(expected)
+@given(differences)
+def test_mcnemar_is_a_binomial_test_on_discordant_tracks(gained: np.ndarray) -> None:
+    only_here, only_there = int((gained == 1).sum()), int((gained == -1).sum())
+    n = only_here + only_there
+    expected = min(1.0, 2 * stats.binom.cdf(min(only_here, only_there), n, 0.5))
+    assert mcnemar_p(gained) == pytest.approx(expected)
 
 
 @settings(max_examples=20, deadline=None)
-@given(hnp.arrays(bool, (2, 30)))
-def test_with_every_track_on_its_own_the_paired_test_is_mcnemars(right: np.ndarray) -> None:
-    alone = [str(i) for i in range(30)]
-    assert paired_p(*right, alone, seed=0) == mcnemar_p(*right)
+@given(differences)
+def test_with_every_track_on_its_own_the_paired_test_is_mcnemars(gained: np.ndarray) -> None:
+    alone = [str(i) for i in range(40)]
+    assert paired_p(gained, alone, seed=0) == mcnemar_p(gained)
 
 
 def test_with_few_groups_all_flips_of_whole_groups_are_tried() -> None:
     """Three artists with sums +3, +2 and -1: of the eight flips, four are at least as far off."""
-    gained = [1, 1, 1, 1, 1, 0, -1]
-    here, there = (np.array(gained) > 0), (np.array(gained) < 0)
-    groups = list("aaabbbc")
+    gained = np.array([1.0, 1, 1, 1, 1, 0, -1])
     sums = [sum(s) for s in product((3, -3), (2, -2), (1, -1))]
     expected = np.mean([abs(s) >= 4 for s in sums])
-    assert paired_p(here, there, groups, seed=0) == pytest.approx(expected)
+    assert paired_p(gained, list("aaabbbc"), seed=0) == pytest.approx(expected)
 
 
-def test_equal_models_do_not_differ() -> None:
-    right = np.array([True, False, True])
-    assert paired_p(right, right, ["a", "a", "b"], seed=0) == 1.0
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 11)), min_size=1, max_size=30),
+    st.sampled_from([3, 7, 10]),
+)
+def test_sums_of_fractions_tie_as_exact_ones_do(
+    rows: list[tuple[int, int]], denominator: int
+) -> None:
+    gained = np.array([part / denominator for part, _ in rows])
+    groups = [str(group) for _, group in rows]
+    sums = Counter({group: Fraction(0) for group in groups})
+    for part, group in rows:
+        sums[str(group)] += Fraction(part, denominator)
+    observed = abs(sum(sums.values()))
+    flips = [abs(sum(s)) for s in product(*((s, -s) for s in sums.values() if s))]
+    expected = np.mean([flip >= observed for flip in flips])
+    assert paired_p(gained, groups, seed=0) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("tracks_each", [5, 10])
-def test_artists_do_not_make_false_alarms(tracks_each: int) -> None:
-    """Two models as good as each other, each with artists that it knows: 5 % must stay 5 %."""
-    rng = np.random.default_rng(0)
-    n_artists, runs = 30, 400
-    groups = list(np.repeat([f"artist {i}" for i in range(n_artists)], tracks_each))
-    alarms = {"groups": 0, "tracks": 0}
-    for run in range(runs):
-        known = np.repeat(rng.random((2, n_artists)) < 0.5, tracks_each, axis=1)
-        here, there = rng.random(known.shape) < np.where(known, 0.8, 0.3)
-        alarms["groups"] += paired_p(here, there, groups, seed=run, n_permutations=499) < 0.05
-        alarms["tracks"] += mcnemar_p(here, there) < 0.05
-    # Three standard errors around 5 % of 400 runs.
-    assert 0.017 < alarms["groups"] / runs < 0.083
-    assert alarms["tracks"] / runs > 0.1, "what counting tracks one by one would have claimed"
+def test_drawn_flips_agree_with_all_of_them() -> None:
+    rng = np.random.default_rng(7)
+    gained = rng.integers(-2, 4, 28) / 3
+    groups = [str(i // 2) for i in range(28)]
+    exact = paired_p(gained, groups, seed=0)
+    drawn = paired_p(gained, groups, seed=0, n_permutations=4999)
+    assert exact != drawn
+    assert drawn == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 4999))
+
+
+def test_drawn_flips_never_make_a_difference_certain() -> None:
+    groups = [str(i // 2) for i in range(200)]
+    assert paired_p(np.ones(200), groups, seed=0, n_permutations=99) == 1 / 100
+
+
+def test_the_sign_of_a_difference_does_not_matter() -> None:
+    gained = np.random.default_rng(8).choice([-1.0, 0, 1], 20)
+    groups = [str(i // 2) for i in range(20)]
+    assert paired_p(gained, groups, seed=0) == paired_p(-gained, groups, seed=0)
+
+
+@pytest.mark.parametrize("groups", [list("aab"), list("abc")])
+def test_equal_models_do_not_differ(groups: list[str]) -> None:
+    assert paired_p(np.zeros(3), groups, seed=0) == 1.0
 
 
 @settings(max_examples=10, deadline=None)  # statsmodels collects garbage at every call
@@ -178,63 +209,173 @@ def test_holm_steps_down_from_the_smallest_p_value(p_values: list[float]) -> Non
     assert holm(named) == pytest.approx(expected)
 
 
-def test_accuracy_interval_agrees_with_the_normal_approximation() -> None:
-    rng = np.random.default_rng(1)
-    right = (rng.random(3000) < 0.7).astype(float)
-    found = accuracy_interval(right, [str(i) for i in range(3000)], Evaluation(n_bootstrap=4000))
+def alone(n: int) -> list[str]:
+    return [str(i) for i in range(n)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(bool, st.integers(2, 60)), st.floats(0.5, 0.99))
+def test_with_every_track_on_its_own_the_interval_of_accuracy_is_wilsons(
+    right: np.ndarray, confidence: float
+) -> None:
+    found = proportion_interval(right.astype(float), alone(len(right)), confidence)
+    expected = proportion_confint(right.sum(), len(right), 1 - confidence, "wilson")
     assert found is not None
-    half = 1.96 * math.sqrt(right.mean() * (1 - right.mean()) / 3000)
-    assert found.low == pytest.approx(right.mean() - half, abs=0.1 * half)
-    assert found.high == pytest.approx(right.mean() + half, abs=0.1 * half)
+    assert (found.low, found.high) == pytest.approx(expected)
 
 
-def test_interval_of_a_paired_difference_agrees_with_the_normal_approximation() -> None:
-    rng = np.random.default_rng(2)
-    difference = rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.7, 0.2], size=2000)
-    found = accuracy_interval(
-        difference, [str(i) for i in range(2000)], Evaluation(n_bootstrap=4000)
+def test_interval_of_a_paired_difference_is_agresti_and_mins() -> None:
+    """Half a track more in each of the four cells, then the normal approximation."""
+    gained = np.repeat([1.0, -1.0, 0.0], [14, 5, 41])
+    here, there, n = 14 + 0.5, 5 + 0.5, 60 + 2
+    centre = (here - there) / n
+    half = stats.norm.ppf(0.975) * math.sqrt(here + there - (here - there) ** 2 / n) / n
+    found = difference_interval(gained, alone(60), 0.95)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
+
+
+rows_in_groups = st.integers(2, 40).flatmap(
+    lambda n: st.tuples(
+        hnp.arrays(float, n, elements=st.sampled_from([0, 1 / 3, 2 / 3, 1])),
+        st.lists(st.integers(0, 5).map(str), min_size=n, max_size=n),
     )
-    assert found is not None
-    half = 1.96 * difference.std() / math.sqrt(2000)
-    assert found.low == pytest.approx(difference.mean() - half, abs=0.1 * half)
-    assert found.high == pytest.approx(difference.mean() + half, abs=0.1 * half)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows_in_groups, st.floats(0.1, 0.99))
+def test_intervals_hold_their_estimate_and_keep_to_what_is_possible(
+    case: tuple[np.ndarray, list[str]], confidence: float
+) -> None:
+    values, groups = case
+    bounds = proportion_interval(values, groups, confidence)
+    difference = difference_interval(2 * values - 1, groups, confidence)
+    if len(set(groups)) < 2:
+        assert bounds is None
+        assert difference is None
+        return
+    assert 0 <= bounds.low <= values.mean() <= bounds.high <= 1
+    assert bounds.low < bounds.high
+    mean = (2 * values - 1).mean()
+    assert -1 <= difference.low <= mean <= difference.high <= 1
+    assert difference.low < difference.high
+
+
+@settings(max_examples=20, deadline=None)
+@given(decisions, st.lists(st.integers(0, 8).map(str), min_size=60, max_size=60))
+def test_intervals_of_macro_scores_hold_their_estimate(
+    case: tuple[int, np.ndarray], names: list[str]
+) -> None:
+    actual, predicted = case[1].T
+    groups = names[: len(actual)]
+    few = Evaluation(n_bootstrap=100)
+    f1 = f1_interval(actual, predicted, groups, few)
+    recall = balanced_accuracy_interval(actual, predicted, groups, few)
+    if len(set(groups)) < 2:
+        assert f1 is None
+        assert recall is None
+        return
+    found = scores(actual, predicted)
+    assert 0 <= f1.low <= found.f1_macro <= f1.high <= 1
+    assert 0 <= recall.low <= found.recall_macro <= recall.high <= 1
+    assert f1.low < f1.high
+    assert recall.low < recall.high
+
+
+def test_nothing_is_certain_where_all_is_right() -> None:
+    """The interval is that of as many rows as there are groups."""
+    right, genres = np.ones(60), np.arange(60) % 10
+    artists = np.repeat(alone(12), 5).tolist()
+    for groups in (alone(60), artists):
+        n = len(set(groups))
+        low = proportion_confint(n, n, 0.05, "wilson")[0]
+        for found in (
+            proportion_interval(right, groups, 0.95),
+            f1_interval(genres, genres, groups, Evaluation()),
+            balanced_accuracy_interval(genres, genres, groups, Evaluation()),
+        ):
+            assert found is not None
+            assert found.low == pytest.approx(low)
+            assert found.high == 1
+        agree = difference_interval(0 * right, groups, 0.95)
+        assert agree is not None
+        assert agree.high == -agree.low == pytest.approx(1.96 / (n + 2), rel=0.01)
+
+
+def test_one_mistake_does_not_show_that_tracks_of_an_artist_are_independent() -> None:
+    """With one mistake the interval must lie between those of all right and of tracks alone."""
+    artists = np.repeat(alone(12), 5).tolist()
+    one_wrong = np.array([0.0] + [1.0] * 59)
+    none_wrong = proportion_interval(np.ones(60), artists, 0.95)
+    by_artist = proportion_interval(one_wrong, artists, 0.95)
+    by_track = proportion_interval(one_wrong, alone(60), 0.95)
+    assert none_wrong.low < by_artist.low + 0.05
+    assert by_artist.low < by_track.low - 0.02
 
 
 def test_repeating_every_row_within_its_group_does_not_narrow_the_interval() -> None:
     rng = np.random.default_rng(3)
     right = (rng.random(80) < 0.6).astype(float)
-    names = [str(i) for i in range(80)]
-    once = accuracy_interval(right, names, Evaluation())
-    often = accuracy_interval(np.repeat(right, 20), np.repeat(names, 20).tolist(), Evaluation())
-    assert once == often
+    gained = rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.7, 0.2], size=80)
+    often = np.repeat(alone(80), 20).tolist()
+    for interval, values in ((proportion_interval, right), (difference_interval, gained)):
+        one = interval(values, alone(80), 0.95)
+        repeated = interval(np.repeat(values, 20), often, 0.95)
+        assert (repeated.low, repeated.high) == pytest.approx((one.low, one.high))
 
 
-def test_f1_interval_agrees_with_resampling_rows_one_by_one() -> None:
+def test_the_order_of_rows_does_not_matter() -> None:
+    rng = np.random.default_rng(9)
+    right, groups = (rng.random(60) < 0.7).astype(float), rng.integers(0, 15, 60).astype(str)
+    shuffled = rng.permutation(60)
+    for interval in (proportion_interval, difference_interval):
+        one = interval(right, groups.tolist(), 0.95)
+        other = interval(right[shuffled], groups[shuffled].tolist(), 0.95)
+        assert (one.low, one.high) == pytest.approx((other.low, other.high))
+
+
+@pytest.mark.parametrize("n", [60, 300])
+@pytest.mark.parametrize(
+    ("interval", "score"),
+    [
+        (f1_interval, lambda a, p: f1_score(a, p, average="macro")),
+        (balanced_accuracy_interval, balanced_accuracy_score),
+    ],
+)
+def test_intervals_of_macro_scores_agree_with_resampling_rows_one_by_one(
+    n: int,
+    interval: Callable[..., Interval | None],
+    score: Callable[[np.ndarray, np.ndarray], float],
+) -> None:
     rng = np.random.default_rng(4)
-    actual = rng.integers(0, 4, 150)
-    predicted = np.where(rng.random(150) < 0.65, actual, rng.integers(0, 4, 150))
-    found = f1_interval(actual, predicted, [str(i) for i in range(150)], Evaluation())
+    actual = rng.integers(0, 4, n)
+    predicted = np.where(rng.random(n) < 0.65, actual, rng.integers(0, 4, n))
+    found = interval(actual, predicted, alone(n), Evaluation())
     draws = []
     for _ in range(600):
-        rows = rng.integers(0, 150, 150)
-        draws.append(f1_score(actual[rows], predicted[rows], average="macro"))
+        rows = rng.integers(0, n, n)
+        draws.append(score(actual[rows], predicted[rows]))
     assert found is not None
-    assert found.low == pytest.approx(np.quantile(draws, 0.025), abs=0.012)
-    assert found.high == pytest.approx(np.quantile(draws, 0.975), abs=0.012)
+    half = 1.96 * np.std(draws)
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.1)
+    assert (found.low + found.high) / 2 == pytest.approx(score(actual, predicted), abs=0.2 * half)
 
 
 def test_interval_of_a_wider_confidence_holds_the_narrower_one() -> None:
-    right = (np.random.default_rng(5).random(60) < 0.5).astype(float)
-    names = [str(i) for i in range(60)]
-    narrow = accuracy_interval(right, names, Evaluation(confidence=0.8))
-    wide = accuracy_interval(right, names, Evaluation(confidence=0.99))
-    assert narrow is not None
-    assert wide is not None
-    assert wide.low < narrow.low < right.mean() < narrow.high < wide.high
+    rng = np.random.default_rng(5)
+    right = (rng.random(60) < 0.5).astype(float)
+    for interval in (proportion_interval, difference_interval):
+        narrow, wide = (interval(right, alone(60), level) for level in (0.8, 0.99))
+        assert wide.low < narrow.low < right.mean() < narrow.high < wide.high
 
 
 def test_one_group_has_no_interval() -> None:
-    assert accuracy_interval(np.array([1.0, 0.0]), ["a", "a"], Evaluation()) is None
+    right, genres = np.array([1.0, 0.0]), np.array([0, 1])
+    assert proportion_interval(right, ["a", "a"], 0.95) is None
+    assert difference_interval(right, ["a", "a"], 0.95) is None
+    assert f1_interval(genres, genres, ["a", "a"], Evaluation()) is None
+    assert balanced_accuracy_interval(genres, genres, ["a", "a"], Evaluation()) is None
 
 
 @pytest.mark.parametrize("n_bins", [2, 7, 10])
