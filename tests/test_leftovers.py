@@ -9,8 +9,14 @@ import pytest
 from genreflow.leftovers import Wanted, bring_back, find, put_aside, remove, set_aside, size
 from genreflow.params import parse
 
-FEW = Wanted(shards=["blues"], models=["xgb_mel"], folds=["0"])
-ALL = Wanted(shards=["blues", "rock"], models=["xgb_mel", "cnn"], folds=["0", "1"])
+
+def wanted(shards, models, trainings):
+    return Wanted(shards, dict.fromkeys(models, trainings))
+
+
+MODELS, SHARDS = ["xgb_mel", "cnn"], ["blues", "rock"]
+FEW = wanted(["blues"], ["xgb_mel"], ["0"])
+ALL = wanted(SHARDS, MODELS, ["0", "1"])
 LEFT = (
     "audio/rock.arrow",
     "features/mel/rock.npz",
@@ -55,12 +61,15 @@ def test_what_is_asked_for_follows_from_parameters_and_genres() -> None:
             "corpus": {"shards_per_genre": 2},
             "splits": {"strategy": "kfold", "n_splits": 3},
             "evaluation": {"models": ["xgb_mel", "lstm"]},
+            "models": {"lstm": {"seeds": 2}},
         }
     )
     wanted = Wanted.by(params, ["rock", "blues"])
     assert list(wanted.shards) == ["blues-0", "blues-1", "rock-0", "rock-1"]
-    assert wanted.models == ["xgb_mel", "lstm"]
-    assert wanted.folds == ["0", "1", "2"]
+    assert wanted.trainings == {
+        "xgb_mel": ["0", "1", "2"],
+        "lstm": ["0", "1", "2", "0.1", "1.1", "2.1"],
+    }
 
 
 def test_other_shards_models_and_folds_are_found(results: Path) -> None:
@@ -109,8 +118,8 @@ def test_single_folds_of_a_model_come_back(results: Path) -> None:
 
 
 def test_a_fold_of_a_model_that_is_not_asked_for_stays_aside(results: Path) -> None:
-    set_aside(results, Wanted(ALL.shards, ALL.models, ["0"]))
-    bring_back(results, Wanted(ALL.shards, ["xgb_mel"], ALL.folds))
+    set_aside(results, wanted(SHARDS, MODELS, ["0"]))
+    bring_back(results, wanted(SHARDS, ["xgb_mel"], ["0", "1"]))
     assert (results / "models/xgb_mel/1").is_dir()
     assert (results / "aside/models/cnn/1").is_dir()
     assert not (results / "models/cnn/1").exists()
@@ -178,9 +187,9 @@ def test_a_model_whose_package_is_gone_steps_aside_like_any_other(results: Path)
 def test_folds_come_back_whatever_was_left_out_first(results: Path) -> None:
     """Other folds step aside, then the whole model; then the model is asked for with one fold."""
     before = files(results)
-    one_fold = Wanted(ALL.shards, ALL.models, ["0"])
+    one_fold = wanted(SHARDS, MODELS, ["0"])
     set_aside(results, one_fold)
-    set_aside(results, Wanted(ALL.shards, ["xgb_mel"], ["0"]))
+    set_aside(results, wanted(SHARDS, ["xgb_mel"], ["0"]))
     assert bring_back(results, one_fold) == [Path("models/cnn/0")]
     assert bring_back(results, ALL) == [Path("models/cnn/1"), Path("models/xgb_mel/1")]
     assert files(results) == before
@@ -192,7 +201,7 @@ def test_what_lies_aside_is_listed_one_by_one(results: Path) -> None:
 
 
 def test_removing_deletes_what_is_not_asked_for_and_what_is_aside(results: Path) -> None:
-    set_aside(results, Wanted(ALL.shards, ALL.models, ["0"]))
+    set_aside(results, wanted(SHARDS, MODELS, ["0"]))
     remove(results, FEW)
     assert set(files(results)) == {
         "audio/blues.arrow",

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from genreflow import generate
-from genreflow.folds import fold_names, fold_order
+from genreflow.folds import fold_names, name_order
 from genreflow.nested import flatten
 from genreflow.params import Params, ParamsError, load, parse
 from genreflow.registry import MODELS
@@ -191,4 +191,4 @@ def test_folds_follow_the_strategy():
 
 
 def test_folds_are_ordered_by_their_number():
-    assert sorted(["10", "2", "0"], key=fold_order) == ["0", "2", "10"]
+    assert sorted(["10", "2", "0"], key=name_order) == ["0", "2", "10"]

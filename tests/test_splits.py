@@ -2,15 +2,17 @@ import hashlib
 import unicodedata
 from itertools import permutations
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.corpus.demo.styles import STYLES
-from genreflow.params import Splits
+from genreflow.params import ParamsError, Splits, parse
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, write_table
+from genreflow.tracks.assignment import assign
 from genreflow.tracks.listings import ListingError, match_listing, read_listing
 from genreflow.tracks.splits import SplitsError, make_splits, write_splits
 
@@ -104,10 +106,70 @@ def test_another_seed_gives_another_split():
     assert not one.equals(two)
 
 
-def test_adding_a_track_moves_few_others():
-    before = make_splits(tracks(50), NO_GROUPS, NO_ROLES, Splits()).set_index("track_id")["role"]
-    after = make_splits(tracks(51), NO_GROUPS, NO_ROLES, Splits()).set_index("track_id")["role"]
-    assert (before != after.reindex(before.index)).mean() < 0.1
+@pytest.mark.parametrize("strategy", ["holdout", "kfold"])
+@pytest.mark.parametrize("size", [1, 4])
+def test_adding_a_track_moves_few_others(strategy, size):
+    """Less than a track in twenty, alone or with artists of four tracks each."""
+    moved = []
+    for seed in range(5):
+        roles = []
+        for table in (tracks(51), tracks(51).drop(index=[50, 101, 152])):
+            groups = groups_of(tracks(51), size)
+            groups = groups[groups["track_id"].isin(table["track_id"])]
+            splits = make_splits(table, groups, NO_ROLES, Splits(strategy=strategy, seed=seed))
+            roles.append(splits.set_index(["fold", "track_id"])["role"])
+        before = roles[1]
+        moved.append((before != roles[0].reindex(before.index)).mean())
+    assert np.mean(moved) < 0.05
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_hold_equally_many_tracks_of_each_genre(seed):
+    table = tracks(52, genres=[f"genre {n}" for n in range(12)])
+    splits = make_splits(table, NO_GROUPS, NO_ROLES, Splits(strategy="kfold", seed=seed))
+    test = splits[splits["role"] == "test"]
+    counts = pd.crosstab(test["fold"], test["genre"])
+    assert set(counts.to_numpy().ravel()) == {10, 11}
+    # Not the same fold gets the rest of every genre.
+    assert counts.sum(axis=1).max() <= 130
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_of_artists_are_nearly_as_even_as_can_be(seed):
+    """Sizes as in real music: a few artists with many tracks, many with one or two."""
+    rng = np.random.default_rng(seed)
+    table = tracks(60)
+    sizes = [20, 12, 8, 5, 3, 3, 2, 2, 1, 1, 1, 1, 1]
+    names = [
+        f"{g} {n}" for g in ("blues", "jazz", "rock") for n, k in enumerate(sizes) for _ in range(k)
+    ]
+    groups = pd.DataFrame({"track_id": table["track_id"], "group": names})
+    shuffled = table.sample(frac=1, random_state=rng.integers(1000))
+    splits = make_splits(shuffled, groups, NO_ROLES, Splits(strategy="kfold", seed=seed))
+    test = splits[splits["role"] == "test"]
+    counts = pd.crosstab(test["fold"], test["genre"]).to_numpy()
+    joined = table.assign(group=names)
+    best = assign(joined, dict.fromkeys("01234", 0.2), "best")
+    least = np.abs(pd.crosstab(best, joined["genre"]).to_numpy() - 12).sum()
+    assert np.abs(counts - 12).sum() <= least + 12
+    assert counts.min() > 0
+
+
+@pytest.mark.parametrize("strategy", ["holdout", "kfold"])
+def test_a_repeat_is_what_its_seed_gives_alone(strategy):
+    table = tracks(20)
+    both = make_splits(table, NO_GROUPS, NO_ROLES, Splits(strategy=strategy, seed=3, repeats=2))
+    second = make_splits(table, NO_GROUPS, NO_ROLES, Splits(strategy=strategy, seed=4))
+    n_folds = second["fold"].nunique()
+    assert both["fold"].nunique() == 2 * n_folds
+    later = both[both["fold"].astype(int) >= n_folds]
+    later = later.assign(fold=(later["fold"].astype(int) - n_folds).astype(str))
+    pd.testing.assert_frame_equal(later.reset_index(drop=True), second)
+
+
+def test_a_given_partition_is_not_repeated():
+    with pytest.raises(ParamsError, match="repeats"):
+        parse({"splits": {"strategy": "predefined", "repeats": 2}})
 
 
 def test_predefined_roles_are_taken_as_listed_and_other_tracks_left_out():

@@ -9,14 +9,14 @@ for the user who wants the space.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from genreflow.corpus.scan import list_shards
-from genreflow.folds import fold_names
+from genreflow.folds import training_names
 from genreflow.params import Params
-from genreflow.registry import FEATURES
+from genreflow.registry import FEATURES, entry
 from genreflow.registry.entry import METADATA
 
 ASIDE = Path("aside")
@@ -29,16 +29,18 @@ class Wanted:
     """What the current parameters and the corpus ask for."""
 
     shards: Collection[str]
-    models: Collection[str]
-    folds: Collection[str]
+    trainings: Mapping[str, Collection[str]]
+    """Of each model."""
 
     @classmethod
     def by(cls, params: Params, genres: Collection[str]) -> Wanted:
         """Return what `params` ask for when the corpus has `genres`."""
         return cls(
             list_shards(sorted(genres), params.corpus.shards_per_genre),
-            params.evaluation.models,
-            fold_names(params.splits),
+            {
+                model: training_names(params.splits, params.at(entry(model).section).seeds)
+                for model in params.evaluation.models
+            },
         )
 
     def asks_for(self, path: Path) -> bool | None:
@@ -48,8 +50,8 @@ class Wanted:
                 return path.stem in self.shards
             case ("features", kind, _) if kind in FEATURES and path.suffix == FEATURES[kind].suffix:
                 return path.stem in self.shards
-            case ("models", model, fold) if fold.isdecimal():
-                return model in self.models and fold in self.folds
+            case ("models", model, training) if training.replace(".", "").isdecimal():
+                return training in self.trainings.get(model, ())
         return None
 
 
@@ -65,9 +67,9 @@ def _managed(results: Path) -> Iterator[Path]:
             if not path.name.startswith("."):
                 yield path.relative_to(results)
     for metadata in (results / "models").glob(f"*/*/{METADATA}"):
-        fold = metadata.parent
-        if not fold.parent.is_symlink():  # what a user has linked there is the user's
-            yield fold.relative_to(results)
+        training = metadata.parent
+        if not training.parent.is_symlink():  # what a user has linked there is the user's
+            yield training.relative_to(results)
 
 
 def set_aside(results: Path, wanted: Wanted) -> list[Path]:

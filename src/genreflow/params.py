@@ -84,10 +84,29 @@ class Splits(Section):
         0.15, description="Share of the training tracks carved off for validation."
     )
     n_splits: int = Field(5, ge=2, description="Folds (kfold).")
+    repeats: PositiveInt = Field(
+        1,
+        description="Divide so many times, with seed, seed + 1, …: shows the luck of the split "
+        "(holdout, kfold).",
+    )
     file: str = Field("data/roles.csv", description="CSV track_id, role (predefined).")
     keep_duplicates_together: bool = Field(
         True, description="Recordings found to be the same stay on one side of every split."
     )
+
+    @property
+    def drawn(self) -> bool:
+        """Whether tracks are divided by chance, and not by a given partition."""
+        return self.strategy in ("holdout", "kfold")
+
+    @model_validator(mode="after")
+    def _a_given_partition_has_no_repeats(self) -> Self:
+        if self.repeats > 1 and not self.drawn:
+            raise ValueError(
+                f"repeats ({self.repeats}) asks for several ways of dividing, but strategy "
+                f"{self.strategy} has one; set repeats: 1"
+            )
+        return self
 
 
 def _known(model: str) -> str:
@@ -107,7 +126,9 @@ class Evaluation(Section):
         description=f"Models to train and compare; {registry.BASELINE} is needed.",
     )
     confidence: Fraction = Field(0.95, description="Level of the intervals.")
-    n_bootstrap: int = Field(2000, ge=100, description="Bootstrap resamples of the tracks.")
+    n_bootstrap: int = Field(
+        2000, ge=100, description="Resamples of the tracks (intervals of F1, balanced accuracy)."
+    )
     seed: Seed = Field(0, description="Seed of the bootstrap.")
     calibration_bins: int = Field(10, ge=2, description="Bins of the reliability curve.")
 
@@ -120,6 +141,27 @@ class Evaluation(Section):
         if len(set(self.models)) < len(self.models):
             raise ValueError("models names a model twice; remove the repetition")
         return self
+
+
+class Naive(Section):
+    """What dividing windows instead of tracks would claim: the baseline, trained once more."""
+
+    enabled: bool = Field(True, description="Whether to find out.")
+
+
+class Ungrouped(Section):
+    """What ignoring artists would claim, where they are known: two cheap models, trained again."""
+
+    enabled: bool = Field(True, description="Whether to find out.")
+
+
+class CorpusSize(Section):
+    """Whether more data would help: two cheap models, trained on parts of the training tracks."""
+
+    enabled: bool = Field(False, description="Whether to find out.")
+    fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.25, 0.5, 1.0], min_length=2, description="Shares of the training tracks."
+    )
 
 
 class Exploration(Section):
@@ -165,6 +207,9 @@ class Params(Section):
     splits: Splits = Splits()
     models: Models = Models()  # type: ignore[valid-type]
     evaluation: Evaluation = Evaluation()
+    naive: Naive = Naive()
+    ungrouped: Ungrouped = Ungrouped()
+    corpus_size: CorpusSize = CorpusSize()
     exploration: Exploration = Exploration()
     report: Report = Report()
 
@@ -193,6 +238,14 @@ class Params(Section):
     def is_demo(self) -> bool:
         """Whether the corpus is the synthesised one."""
         return self.corpus.root == DEMO_ROOT
+
+    def of_training(self, model: str, number: int) -> Params:
+        """Return the parameters that a training has: those of the only one with its seed."""
+        own = self.at(f"models.{model}")
+        seed = (own.seed + number) % 2**32
+        trained = own.model_copy(update={"seed": seed, "seeds": 1})
+        models: Section = self.models
+        return self.model_copy(update={"models": models.model_copy(update={model: trained})})
 
     def at(self, name: str) -> Any:
         """Return the section or value `name` (``"features.mel"``)."""

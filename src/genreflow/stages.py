@@ -17,7 +17,7 @@ from genreflow.code import code_digests
 from genreflow.corpus.demo.styles import STYLES
 from genreflow.corpus.scan import find_genres, list_shards
 from genreflow.errors import GenreflowError
-from genreflow.folds import fold_names
+from genreflow.folds import training_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, features_of
 from genreflow.steps import STEPS, Step, takes_part
@@ -85,14 +85,14 @@ def write_inputs(params: Params, results: Path) -> None:
 
 
 def jobs_of(step: Step, params: Params, genres: Sequence[str]) -> Sequence[str | None]:
-    """Return the genres, shards or folds that a step has jobs for; None is a step's only job."""
+    """Return the genres, shards or trainings that a step has jobs for; None is its only job."""
     match step.per:
         case "genre":
             return genres
         case "shard":
             return list(list_shards(genres, params.corpus.shards_per_genre))
-        case "fold":
-            return fold_names(params.splits)
+        case "training":
+            return training_names(params.splits, params.at(step.sections[0]).seeds)
     return [None]
 
 

@@ -16,4 +16,5 @@ with job(snakemake) as running:
         running.params.splits,
         tracks_stamp=stamp("tracks", running.params),
         stamp=stamp("splits", running.params),
+        is_demo=running.params.is_demo,
     )

@@ -1,8 +1,8 @@
-"""Divide groups of tracks: as a stable carving, or where groups are few as one best assignment.
+"""Divide groups of tracks: in a stable way, or where groups are few as one best assignment.
 
-Carving visits group after group, so that a new track leaves the others where they were. With three
-to five artists in a genre it can end in a corner; then the whole assignment is found at once, as a
-mixed integer program (HiGHS, through SciPy).
+Carving and dealing go by a keyed hash of the groups' names, so that a new track leaves nearly all
+others where they were. With three to five artists in a genre they can end in a corner; then the
+whole assignment is found at once, as a mixed integer program (HiGHS, through SciPy).
 
 References
 ----------
@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import block_array, csr_array, eye_array, kron
@@ -61,6 +62,62 @@ def carve(tracks: pd.DataFrame, fraction: float, salt: str) -> pd.Series[bool]:
             filled = filled + rows[group]
             chosen.add(group)
     return tracks["group"].isin(chosen)
+
+
+def deal(tracks: pd.DataFrame, n_parts: int, salt: str) -> pd.Series[int]:
+    """Deal whole groups to parts that hold about equally many tracks of each genre.
+
+    Large groups, and those with tracks of several genres, go one by one to where they are missed
+    most. What is then missing in each part is cut from the row of all other groups of a genre,
+    in the order of a keyed hash. A new track shifts the cuts by less than a track, and so moves at
+    most a group at each. (Where it changes the order of the large groups, it can move more.)
+
+    Parameters
+    ----------
+    tracks
+        Columns group and genre.
+    n_parts
+        How many parts.
+    salt
+        Seeds the order.
+
+    Returns
+    -------
+    Series
+        The part of each track, from 0. A genre of few groups may be missing in a part.
+    """
+    counts = pd.crosstab(tracks["group"], tracks["genre"])
+    fair = counts.sum().to_numpy() / n_parts
+    part: dict[str, int] = {}
+    large = (counts > np.maximum(fair / 2, 1)).any(axis=1) | ((counts > 0).sum(axis=1) > 1)
+    filled = np.zeros((n_parts, len(fair)))
+    sizes = counts.sum(axis=1)
+    for group in sorted(counts.index[large], key=lambda g: (-sizes[g], _hash(salt, g))):
+        own = counts.loc[group].to_numpy()
+        # Of parts that miss the genre alike, the smallest.
+        crowd = filled @ (own / fair**2) + filled.sum(axis=1) * own.sum() / fair.sum() ** 2
+        part[group] = min(range(n_parts), key=lambda p: (crowd[p], _hash(salt, f"{group}/{p}")))
+        filled[part[group]] += own
+    for column, genre in enumerate(counts.columns):
+        rest = counts.loc[~large & (counts[genre] > 0), genre]
+        row = rest.loc[sorted(rest.index, key=lambda g: _hash(salt, g))]
+        # Parts take turns in another order for each genre, or the first would be the largest.
+        order = sorted(range(n_parts), key=lambda p: _hash(salt, f"{genre}/{p}"))
+        missing = _missing(filled[order, column], float(row.sum()))
+        middle = row.cumsum().to_numpy() - row.to_numpy() / 2
+        place = np.searchsorted(np.cumsum(missing)[:-1], middle)
+        part |= {group: order[p] for group, p in zip(row.index, place, strict=True)}
+    return tracks["group"].map(part).astype(int)
+
+
+def _missing(filled: npt.NDArray[np.float64], total: float) -> npt.NDArray[np.float64]:
+    """Return how to share out `total` so that what is filled least is filled first."""
+    lowest = np.sort(filled)
+    levels = (lowest.cumsum() + total) / np.arange(1, len(filled) + 1)
+    # The level up to which only parts below it have been filled.
+    level = levels[np.flatnonzero(levels >= lowest)[-1]]
+    missing: npt.NDArray[np.float64] = np.maximum(level - filled, 0)
+    return missing
 
 
 def assign(tracks: pd.DataFrame, shares: dict[str, float], salt: str) -> pd.Series[str]:

@@ -7,18 +7,19 @@ recordings found to be the same. Groups that share a track are joined.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from genreflow.corpus.demo.artists import artists_of
 from genreflow.folds import fold_names
 from genreflow.params import Splits
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table, write_table
-from genreflow.tracks.assignment import SplitsError, assign, carve
+from genreflow.tracks.assignment import SplitsError, assign, carve, deal
 from genreflow.tracks.groups import join_pairs
 from genreflow.tracks.listings import match_listing, read_listing
 
@@ -65,15 +66,10 @@ def make_splits(
     """
     tracks = tracks.sort_values("track_id", ignore_index=True)
     tracks["group"] = _join_groups(tracks, groups, params.keep_duplicates_together)
-    if params.strategy == "holdout":
-        folds = [_holdout(tracks, params)]
-    elif params.strategy == "kfold":
-        folds = [_with_validation(tracks, test, params) for test in _kfold_tests(tracks, params)]
-    else:
-        folds = [_predefined(tracks, roles, params)]
+    folds = _divided(tracks, params) if params.drawn else [_predefined(tracks, roles, params)]
     named = [fold.assign(fold=name) for name, fold in zip(fold_names(params), folds, strict=True)]
     splits = pd.concat(named, ignore_index=True)[COLUMNS]
-    _check_roles(splits, strict=params.strategy in ("holdout", "kfold"))
+    _check_roles(splits, strict=params.drawn)
     return splits
 
 
@@ -86,12 +82,15 @@ def write_splits(
     *,
     tracks_stamp: Stamp,
     stamp: Stamp,
+    is_demo: bool = False,
 ) -> None:
     """Read ``tracks.parquet`` and the two listings, and write ``splits.parquet``.
 
+    Of the demo corpus it is known which band plays, unless the user lists other groups.
+
     The digests of the audio behind the tracks travel on in ``stamp.facts["audio"]``, so that
     training notices features that were made from other audio; ``stamp.facts["n_grouped"]`` counts
-    the tracks whose group is listed.
+    the tracks whose group is listed, and ``stamp.facts["groups"]`` says where ("": by the demo).
 
     Raises
     ------
@@ -103,6 +102,9 @@ def write_splits(
     usable = found[found["status"] == "ok"]
     names = usable["track_id"].tolist()
     listed = match_listing(read_listing(groups, "group"), names, str(groups))
+    listing = str(groups)
+    if is_demo and listed.empty:
+        listed, listing = artists_of(names), ""
     if params.strategy == "fault_filtered":
         roles = FAULT_FILTERED
     parts = read_listing(roles, "role")
@@ -110,7 +112,11 @@ def write_splits(
     if params.strategy in ("predefined", "fault_filtered"):
         parts = match_listing(parts, names, str(roles))
     splits = make_splits(usable, listed, parts, params)
-    facts = {"audio": read_stamp(tracks).facts["audio"], "n_grouped": len(listed)}
+    facts = {
+        "audio": read_stamp(tracks).facts["audio"],
+        "n_grouped": len(listed),
+        "groups": listing,
+    }
     write_table(splits, out, stamp.with_facts(**facts))
 
 
@@ -132,6 +138,18 @@ def _join_groups(
     return label.groupby(join_pairs(pairs, len(tracks))).transform("min")
 
 
+def _divided(tracks: pd.DataFrame, params: Splits) -> Iterator[pd.DataFrame]:
+    """Yield the folds of all repeats; a repeat is what its seed would give alone."""
+    for repeat in range(params.repeats):
+        once = params.model_copy(update={"seed": params.seed + repeat, "repeats": 1})
+        if once.strategy == "holdout":
+            yield _holdout(tracks, once)
+        else:
+            part = _kfold(tracks, once)
+            for number in range(once.n_splits):
+                yield _with_validation(tracks, part == number, once)
+
+
 def _holdout(tracks: pd.DataFrame, params: Splits) -> pd.DataFrame:
     test = carve(tracks, params.test_fraction, f"{params.seed}/test")
     fold = _with_validation(tracks, test, params, strict=False)
@@ -146,26 +164,20 @@ def _holdout(tracks: pd.DataFrame, params: Splits) -> pd.DataFrame:
     return tracks.assign(role=assign(tracks, shares, f"{params.seed}/holdout"))
 
 
-def _kfold_tests(tracks: pd.DataFrame, params: Splits) -> Iterable[pd.Series[bool]]:
-    from sklearn.model_selection import StratifiedGroupKFold
-
+def _kfold(tracks: pd.DataFrame, params: Splits) -> pd.Series[int]:
+    """Return the fold that tests each track."""
     sizes = tracks.groupby("genre")["group"].nunique()
     if sizes.min() < params.n_splits:
         raise SplitsError(
             f"genre {sizes.idxmin()} has {sizes.min()} independent groups of tracks, too few for "
             f"splits.n_splits = {params.n_splits}; lower it or add tracks"
         )
-    splitter = StratifiedGroupKFold(params.n_splits, shuffle=True, random_state=params.seed)
-    tests = splitter.split(tracks, tracks["genre"], tracks["group"])
-    part = pd.Series(0, index=tracks.index)
-    for number, (_, test) in enumerate(tests):
-        part.iloc[test] = number
-    found = pd.crosstab(tracks["genre"], part).reindex(columns=range(params.n_splits), fill_value=0)
-    if found.to_numpy().min() == 0:
-        shares = {str(number): 1 / params.n_splits for number in range(params.n_splits)}
-        part = assign(tracks, shares, f"{params.seed}/kfold").astype(int)
-    for number in range(params.n_splits):
-        yield part == number
+    part = deal(tracks, params.n_splits, f"{params.seed}/kfold")
+    found = pd.crosstab(tracks["genre"], part)
+    if found.shape[1] == params.n_splits and found.to_numpy().min() > 0:
+        return part
+    shares = {str(number): 1 / params.n_splits for number in range(params.n_splits)}
+    return assign(tracks, shares, f"{params.seed}/kfold").astype(int)
 
 
 def _with_validation(
