@@ -46,4 +46,7 @@ for model in MODELS.values():
         name:
             f"all_{model.step}"
         input:
-            [f"results/{model.artifact(fold, PREDICTIONS)}" for fold in FOLDS],
+            [
+                f"results/{model.artifact(training, PREDICTIONS)}"
+                for training in TRAININGS[model.name]
+            ],

@@ -174,7 +174,13 @@ print(json.dumps({
     assert found == {
         "package": "genreflow-centroid",
         "built in": False,
-        "section": {"seed": 0, "threads": 1, "softness": 2.0},
+        "section": {
+            "seed": 0,
+            "seeds": 1,
+            "threads": 1,
+            "class_weight": "none",
+            "softness": 2.0,
+        },
         "takes part": [True, False],
         "needs": ["handcrafted", "splits"],
         "evaluated": True,

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from genreflow import lineage, registry
 from genreflow.columns import column_of
 from genreflow.errors import GenreflowError
 from genreflow.features.rows import FeatureRows, Floats
+from genreflow.folds import parse_training
 from genreflow.models import runtime
 from genreflow.models.base import Examples, FitResult, Model, Signature
 from genreflow.models.loading import create
@@ -36,9 +38,88 @@ class TrainingError(GenreflowError):
     """A fold can't be trained on; the message says what is wrong with it."""
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model, what training left, and the rows of each role."""
+
+    model: Model[Any]
+    result: FitResult
+    parts: Mapping[str, Examples]
+
+    def n_tracks(self, role: str) -> int:
+        """Return how many tracks have a role."""
+        return len(np.unique(self.parts[role].track))
+
+    def predict(self, found: FeatureRows, role: str) -> pd.DataFrame:
+        """Return the rows of ``predictions.parquet`` of one role."""
+        part, signature = self.parts[role], self.model.signature
+        probabilities = np.concatenate([self.model.predict_proba(x) for x in part.batches()])
+        index = {
+            "track_id": np.array(found.track_id)[found.row_track[part.rows]],
+            "window": found.row_window[part.rows].astype(np.int32),
+            "genre": np.array(signature.genres)[part.label],
+            "role": role,
+        }
+        columns: dict[str, Floats] = {
+            column_of(name): probabilities[:, i] for i, name in enumerate(signature.genres)
+        }
+        return pd.DataFrame({**index, **columns})
+
+
+def fit(model_name: str, fold: pd.DataFrame, params: Params, found: FeatureRows) -> Fitted:
+    """Train a model on a fold, in memory.
+
+    Parameters
+    ----------
+    model_name
+        As in the registry.
+    fold
+        Columns track_id, genre, group, role.
+    params
+        All parameters; the model sees its own section alone.
+    found
+        The features that it reads.
+
+    Raises
+    ------
+    TrainingError
+        The features lack some of the fold's tracks.
+    """
+    fold = fold.sort_values("track_id", ignore_index=True)
+    genres = tuple(sorted(fold["genre"].unique()))
+    signature = Signature(model_name, genres, tuple(found.shape), found.names)
+    model = create(params.at(registry.entry(model_name).section), signature)
+    parts = {role: _examples(found, fold, role, signature) for role in ("train", "valid", "test")}
+    rows = ", ".join(f"{len(part)} {role} rows" for role, part in parts.items())
+    log.info("%s: %s", model_name, rows)
+    with runtime.limited(model.params.threads):
+        return Fitted(model, model.fit(parts["train"], parts["valid"]), parts)
+
+
+def open_features(
+    model_name: str, params: Params, features: Sequence[Path], splits: Path
+) -> FeatureRows:
+    """Open the features that a model reads; close them after use.
+
+    Raises
+    ------
+    StaleArtifactError
+        They were made by other parameters, or from other audio than the splits.
+    """
+    kind = registry.features_of(model_name)
+    open_rows = import_module(kind.reader).open_rows
+    found: FeatureRows = open_rows(features, lineage.stamp(kind.name, params))
+    try:
+        _check_audio(found, splits)
+    except StaleArtifactError:
+        found.close()
+        raise
+    return found
+
+
 def train(
     model_name: str,
-    fold: str,
+    training: str,
     params: Params,
     features: Sequence[Path],
     splits: Path,
@@ -50,8 +131,8 @@ def train(
     ----------
     model_name
         As in the registry.
-    fold
-        As in ``splits.parquet``.
+    training
+        A fold as in ``splits.parquet``, or with the number of a further seed, as in ``3.1``.
     params
         All parameters; the model sees its own section alone.
     features, splits
@@ -73,62 +154,46 @@ def train(
     TrainingError
         There is no such fold, or features lack some of its tracks.
     """
+    fold, number = parse_training(training)
+    params = params.of_training(model_name, number)
     entry = registry.entry(model_name)
-    kind = registry.FEATURES[entry.features]
-    fold_rows = _read_fold(splits, fold, params)
-    open_rows = import_module(kind.reader).open_rows
-    with closing(open_rows(features, lineage.stamp(kind.name, params))) as found:
-        _check_audio(found, splits)
-        signature = _signature(model_name, fold_rows, found)
-        model = create(params.at(entry.section), signature)
-        parts = {
-            role: _examples(found, fold_rows, role, signature)
-            for role in ("train", "valid", "test")
-        }
-        log.info(
-            "%s, fold %s: %s",
-            model_name,
-            fold,
-            ", ".join(f"{len(part)} {role} rows" for role, part in parts.items()),
-        )
+    rows = _read_fold(splits, fold, params)
+    with closing(open_features(model_name, params, features, splits)) as found:
         started = time.perf_counter()
-        with runtime.limited(model.params.threads):
-            result = model.fit(parts["train"], parts["valid"])
-        fitted = time.perf_counter()
-        tables = [
-            _predictions(model, found, parts[role], role, signature, result)
-            for role in ("valid", "test")
-        ]
-        predicted = time.perf_counter()
+        fitted = fit(model_name, rows, params, found)
+        trained_at = time.perf_counter()
+        tables = [fitted.predict(found, role) for role in ("valid", "test")]
+        predicted_at = time.perf_counter()
     predictions = pd.concat(tables, ignore_index=True)
-    # Out-of-fold probabilities of validation tracks came with the fit.
-    predicted_here = predictions if result.valid_probabilities is None else tables[-1]
     out.mkdir(parents=True, exist_ok=True)
-    model.save(out)
+    fitted.model.save(out)
     metadata = Metadata(
-        signature,
+        fitted.model.signature,
         lineage.of_model(model_name, params),
-        dict(result.best),
-        result.n_parameters,
+        dict(fitted.result.best),
+        fitted.result.n_parameters,
         sum((out / name).stat().st_size for name in entry.model_files),
+        fitted.n_tracks("train"),
+        fitted.n_tracks("valid"),
     )
     write_metadata(metadata, out)
     for name in entry.tables:
-        write_csv(result.tables[name], out / name, _DIGITS)
+        write_csv(fitted.result.tables[name], out / name, _DIGITS)
     path = out / PREDICTIONS
     write_table(predictions, path, lineage.of_predictions(model_name, params))
-    log.info("fitted in %.1f s, predicted in %.1f s", fitted - started, predicted - fitted)
+    fit_seconds, predict_seconds = trained_at - started, predicted_at - trained_at
+    log.info("fitted in %.1f s, predicted in %.1f s", fit_seconds, predict_seconds)
     return {
-        "fit_seconds": round(fitted - started, 3),
-        "predict_seconds": round(predicted - fitted, 3),
-        "n_tracks_predicted": int(predicted_here["track_id"].nunique()),
+        "fit_seconds": round(fit_seconds, 3),
+        "predict_seconds": round(predict_seconds, 3),
+        "n_tracks_predicted": int(predictions["track_id"].nunique()),
         "predictions_sha256": file_sha256(path),
     }
 
 
 def _read_fold(splits: Path, fold: str, params: Params) -> pd.DataFrame:
     table = read_table(splits, lineage.stamp("splits", params))
-    rows = table[table["fold"] == fold].sort_values("track_id", ignore_index=True)
+    rows = table[table["fold"] == fold]
     if rows.empty:
         known = ", ".join(sorted(table["fold"].unique()))
         raise TrainingError(f"{splits}: has no fold {fold!r}; there are {known}")
@@ -148,11 +213,6 @@ def _check_audio(found: FeatureRows, splits: Path) -> None:
             f"features of {', '.join(wrong)} were made from other audio than {splits}; "
             "delete them and rerun `snakemake`, which makes them anew"
         )
-
-
-def _signature(model: str, fold: pd.DataFrame, found: FeatureRows) -> Signature:
-    genres = tuple(sorted(fold["genre"].unique()))
-    return Signature(model, genres, tuple(found.shape), found.names)
 
 
 def _examples(found: FeatureRows, fold: pd.DataFrame, role: str, signature: Signature) -> Examples:
@@ -179,29 +239,3 @@ def _examples(found: FeatureRows, fold: pd.DataFrame, role: str, signature: Sign
         track=of_track,
         group=group[fold["role"] == role].astype(np.int64)[of_track],
     )
-
-
-def _predictions(
-    model: Model[Any],
-    found: FeatureRows,
-    part: Examples,
-    role: str,
-    signature: Signature,
-    result: FitResult,
-) -> pd.DataFrame:
-    """Return the rows of ``predictions.parquet`` of one role."""
-    if role == "valid" and result.valid_probabilities is not None:
-        probabilities = result.valid_probabilities
-    else:
-        probabilities = np.concatenate([model.predict_proba(x) for x in part.batches()])
-    genres = np.array(signature.genres)
-    index = {
-        "track_id": np.array(found.track_id)[found.row_track[part.rows]],
-        "window": found.row_window[part.rows].astype(np.int32),
-        "genre": genres[part.label],
-        "role": role,
-    }
-    columns: dict[str, Floats] = {
-        column_of(name): probabilities[:, i] for i, name in enumerate(signature.genres)
-    }
-    return pd.DataFrame({**index, **columns})

@@ -18,8 +18,8 @@ from genreflow import params as parameters
 from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import list_shards
-from genreflow.folds import fold_names
-from genreflow.registry import BASELINE, FEATURES, MODELS, features_of
+from genreflow.folds import parse_training, training_names
+from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES, features_of
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
 from genreflow.steps import STEPS
 from genreflow.store.files import file_sha256
@@ -31,17 +31,21 @@ PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
 GENRES = stages.genres_of(PARAMS)
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
-FOLDS = fold_names(PARAMS.splits)
+TRAININGS = {
+    model: training_names(PARAMS.splits, PARAMS.at(MODELS[model].section).seeds)
+    for model in MODELS
+}
 CODE = code_digests()
+PROBED = {features_of(model).name for model in PROBES}
 
-# Folds and models that DVC had put aside, and that the parameters ask for again.
+# Trainings that DVC had put aside, and that the parameters ask for again.
 leftovers.bring_back(Path("results"), leftovers.Wanted.by(PARAMS, GENRES))
 
 
 wildcard_constraints:
     genre="[^/]+",
     shard="[^/]+",
-    fold="[0-9]+",
+    training="[0-9]+([.][0-9]+)?",
 
 
 def corpus_folder(wildcards):
@@ -73,8 +77,15 @@ def features(kind):
 
 
 def trained(name):
-    """A file that training wrote, of all compared models that have it, in all folds."""
-    having = [m for m in PARAMS.evaluation.models if name in MODELS[m].files]
+    """A file that training wrote, of all trainings of all compared models that have it."""
     return [
-        f"results/{MODELS[m].artifact(fold, name)}" for m in having for fold in FOLDS
+        f"results/{MODELS[m].artifact(training, name)}"
+        for m in PARAMS.evaluation.models
+        if name in MODELS[m].files
+        for training in TRAININGS[m]
     ]
+
+
+def own_parameters(model, number=0):
+    """The section of a model as a training has it; more seeds leave those there are alone."""
+    return PARAMS.of_training(model, number).section(MODELS[model].section)

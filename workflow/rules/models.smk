@@ -1,5 +1,5 @@
-# One rule per model of the registry: `train_cnn`, `train_svm_mel`, … A job trains one fold. Long
-# trainings go first, so that no core idles at the end.
+# One rule per model of the registry: `train_cnn`, `train_svm_mel`, … A job is one training: a
+# fold, with a seed. Long ones go first, so that no core idles at the end.
 
 
 for model in MODELS.values():
@@ -12,21 +12,23 @@ for model in MODELS.values():
             splits="results/splits.parquet",
         output:
             **{
-                name.replace(".", "_"): f"results/{model.artifact('{fold}', name)}"
+                name.replace(".", "_"): f"results/{model.artifact('{training}', name)}"
                 for name in model.files
             },
-            cost=cost(model.step, "{fold}"),
+            cost=cost(model.step, "{training}"),
         log:
-            f"results/logs/{model.step}/{{fold}}.log",
+            f"results/logs/{model.step}/{{training}}.log",
         priority: model.priority
         threads: PARAMS.at(model.section).threads
         resources:
             mem_mb=model.memory_mb,
         params:
             name=model.name,
-            model=PARAMS.section(model.section),
+            model=lambda wildcards, model=model.name: own_parameters(
+                model, parse_training(wildcards.training)[1]
+            ),
             code=CODE[model.step],
         message:
-            f"Train {model.name} on fold {{wildcards.fold}}"
+            f"Train {model.name} on fold {{wildcards.training}}"
         script:
             "../scripts/train.py"

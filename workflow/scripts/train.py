@@ -10,7 +10,7 @@ with job(snakemake) as running:
     running.cost.update(
         train(
             snakemake.params.name,
-            snakemake.wildcards.fold,
+            snakemake.wildcards.training,
             running.params,
             features=[Path(path) for path in snakemake.input.features],
             splits=Path(snakemake.input.splits),

@@ -113,10 +113,18 @@ class Examples:
         starts = np.flatnonzero(np.diff(self.track, prepend=-1))
         return starts, np.diff(starts, append=len(self))
 
-    def weight(self) -> Floats:
-        """Return (n,) weights of mean 1 that give every track the same say."""
+    def weight(self, class_weight: str = "none") -> Floats:
+        """Return (n,) weights of mean 1 that give every track the same say.
+
+        Parameters
+        ----------
+        class_weight
+            ``"balanced"``: every genre has the same say, and within it every track.
+        """
         _, count = self.tracks()
         weight = np.repeat(1 / count, count)
+        if class_weight == "balanced":
+            weight /= np.bincount(self.label, weights=weight)[self.label]
         normalised: Floats = (weight * (len(weight) / weight.sum())).astype(np.float32)
         return normalised
 
@@ -134,15 +142,11 @@ class FitResult:
         importance of the features (one row each).
     best
         What was chosen: parameters of the grid, or the best epoch.
-    valid_probabilities
-        Out-of-fold probabilities of the validation examples, where the final model was fitted
-        on them too.
     """
 
     n_parameters: int
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     best: Mapping[str, Any] = field(default_factory=dict)
-    valid_probabilities: Floats | None = None
 
 
 P = TypeVar("P", bound=ModelSection)
@@ -169,7 +173,10 @@ class Model(ABC, Generic[P]):
 
     @abstractmethod
     def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Train on `train`; use `valid` to stop, to calibrate, or as further training data."""
+        """Train on `train`; use `valid` to choose a number: when to stop, how sure to be.
+
+        No model learns from `valid` itself, or the comparison would not be of models alone.
+        """
 
     @abstractmethod
     def predict_proba(self, values: Floats) -> Floats:

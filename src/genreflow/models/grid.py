@@ -1,8 +1,8 @@
-"""What the two models of handcrafted features share: the grid search, and honest estimates.
+"""What the two models of handcrafted features share: preparation and grid search.
 
 Scaler and feature selection are steps of the pipeline, so that they are fitted anew inside every
-inner fold, and no group crosses the inner folds. The final model is fitted on training and
-validation tracks together; the validation tracks' probabilities are therefore taken out of fold.
+inner fold, and no group crosses the inner folds. Validation tracks take no part: every model of a
+comparison learns from the same tracks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.feature_selection import SelectPercentile, f_classif
+from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,7 +31,6 @@ from genreflow.registry.grid import GridSection
 log = logging.getLogger(__name__)
 
 Folds = list[tuple[Integers, Integers]]
-Scorer = Callable[[Any, Floats, Integers], float]
 TRUSTED = frozenset({"sklearn.feature_selection._univariate_selection.f_classif"})
 """What skops must be told to trust in a saved :func:`preparation`."""
 
@@ -54,34 +54,51 @@ def one_thread() -> Iterator[None]:
     """
     with runtime.limited(1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="sklearn.feature_selection")
+        # A genre with fewer tracks than there are inner folds.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         yield
 
 
-def pooled(train: Examples, valid: Examples) -> tuple[Floats, Integers, Integers]:
-    """Return values, labels and groups of training and validation tracks together."""
-    parts = (train, valid)
-    values = np.concatenate([part.read(np.arange(len(part))) for part in parts])
-    label = np.concatenate([part.label for part in parts])
-    return values, label, np.concatenate([part.group for part in parts])
+def read(examples: Examples) -> tuple[Floats, Integers, Integers]:
+    """Return values, labels and groups of examples that fit into memory."""
+    return examples.read(np.arange(len(examples))), examples.label, examples.group
 
 
 def inner_folds(label: Integers, group: Integers, params: GridSection) -> Folds:
-    """Divide into stratified folds that no group crosses.
+    """Divide into stratified folds that no group crosses, and that all know every genre.
 
-    There are fewer folds than asked for where a genre has fewer tracks than that.
+    A genre whose groups would all be held out at once, as the only artist of a rare genre is, stays
+    in training for that fold. Where no genre has two groups, tracks are divided instead; where none
+    has two tracks either, candidates are compared on what they were fitted on.
     """
-    count = min(params.inner_folds, int(np.bincount(label).min()), len(np.unique(group)))
-    splitter = StratifiedGroupKFold(max(count, 2), shuffle=True, random_state=params.seed)
-    return list(splitter.split(np.zeros(len(label)), label, group))
+    alone = np.arange(len(label))
+    for divided in (group, alone):
+        if folds := _divide(label, divided, params):
+            return folds
+        log.warning("no genre has two groups of training tracks: the grid search divides tracks")
+    return [(alone, alone)]
+
+
+def _divide(label: Integers, group: Integers, params: GridSection) -> Folds:
+    count = min(params.inner_folds, int(np.bincount(label).max()), len(np.unique(group)))
+    if count < 2:
+        return []
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=params.seed)
+    folds = []
+    for seen, unseen in splitter.split(np.zeros(len(label)), label, group):
+        unknown = ~np.isin(label[unseen], label[seen])
+        kept = np.isin(group[unseen], group[unseen][unknown])
+        if not kept.all():
+            folds.append((np.sort(np.concatenate([seen, unseen[kept]])), unseen[~kept]))
+    return folds
 
 
 def search(
     classifier: Any,
     grid: Mapping[str, Sequence[Any]],
     data: tuple[Floats, Integers, Integers],
+    weight: Floats | None,
     params: GridSection,
-    *,
-    scoring: str | Scorer = "accuracy",
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Try every combination of selection and hyperparameters.
 
@@ -91,8 +108,9 @@ def search(
         An estimator; `grid` maps its parameters to their candidates.
     data
         Values, labels and groups.
-    scoring
-        How a fitted candidate is judged.
+    weight
+        Of each row in fitting; None where all weigh the same. With weights, candidates are judged
+        by balanced accuracy.
 
     Returns
     -------
@@ -112,13 +130,13 @@ def search(
         pipeline,
         candidates,
         cv=folds,
-        scoring=scoring,
+        scoring=_accuracy if weight is None else _balanced_accuracy,
         refit=False,
         n_jobs=params.threads,
         # A candidate that can't be scored must not win in silence.
         error_score="raise",
     )
-    searched.fit(values, label)
+    searched.fit(values, label, **sample_weight(weight))
     results = searched.cv_results_
     table = pd.DataFrame(
         {
@@ -143,31 +161,34 @@ def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
     } | {"selected_fraction": found["select__percentile"] / 100}
 
 
-def accuracy_of_the_most_probable(classifier: Any, values: Floats, label: Integers) -> float:
-    """Score a classifier by its probabilities, for one whose own decisions can't be had."""
-    return float((classifier.predict_proba(values).argmax(axis=1) == label).mean())
+def sample_weight(weight: Floats | None) -> dict[str, Floats]:
+    """Return how a pipeline is told the weights of rows."""
+    return {} if weight is None else {"classify__sample_weight": weight}
 
 
-def out_of_fold(
-    fit_predict: Callable[[Floats, Integers, Integers, Floats], Floats],
-    data: tuple[Floats, Integers, Integers],
-    n_genres: int,
-    params: GridSection,
-) -> Floats:
-    """Return probabilities, (n, n_genres), each from a model that hasn't seen the row's group.
+def class_weights(examples: Examples, params: GridSection) -> Floats | None:
+    """Return (n,) weights where the parameters ask for balanced genres, else None."""
+    if params.class_weight == "none":
+        return None
+    return examples.weight(params.class_weight)
 
-    Parameters
-    ----------
-    fit_predict
-        Called with values, labels and groups to fit on and values to predict.
-    data
-        Values, labels and groups.
-    """
-    values, label, group = data
-    probabilities = np.empty((len(label), n_genres), dtype=np.float32)
-    for seen, unseen in inner_folds(label, group, params):
-        probabilities[unseen] = fit_predict(values[seen], label[seen], group[seen], values[unseen])
-    return probabilities
+
+def _decisions(classifier: Any, values: Floats) -> Integers:
+    """Return the most probable genres; with two of them XGBoost's own decisions can't be had."""
+    if hasattr(classifier, "predict_proba"):
+        most_probable: Integers = classifier.predict_proba(values).argmax(axis=1)
+        return most_probable
+    decided: Integers = classifier.predict(values)
+    return decided
+
+
+def _accuracy(classifier: Any, values: Floats, label: Integers) -> float:
+    return float((_decisions(classifier, values) == label).mean())
+
+
+def _balanced_accuracy(classifier: Any, values: Floats, label: Integers) -> float:
+    decided = _decisions(classifier, values)
+    return float(recall_score(label, decided, labels=np.unique(label), average="macro"))
 
 
 def as_float(values: npt.ArrayLike) -> Floats:

@@ -30,6 +30,8 @@ class Metadata:
         Numbers that training chose.
     model_bytes
         Size of the model's files.
+    n_train, n_valid
+        Tracks that it learnt from, and those that chose a number.
     """
 
     signature: Signature
@@ -37,6 +39,8 @@ class Metadata:
     best: Mapping[str, Any]
     n_parameters: int
     model_bytes: int
+    n_train: int
+    n_valid: int
 
     def section(self, name: str) -> dict[str, Any]:
         """Return a section of the parameters that the model was made with."""
@@ -69,7 +73,12 @@ def read_metadata(folder: Path) -> Metadata:
             feature_names=tuple(lists["feature_names"]),
         )
         metadata = Metadata(
-            signature, stamp, fields["best"], fields["n_parameters"], fields["model_bytes"]
+            signature,
+            stamp,
+            **{
+                name: fields[name]
+                for name in ("best", "n_parameters", "model_bytes", "n_train", "n_valid")
+            },
         )
     except OSError as error:
         raise ModelFileError(

@@ -12,7 +12,6 @@ References
 ----------
 R.-E. Fan et al., "LIBLINEAR: a library for large linear classification", JMLR 9, 2008.
 N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness", SIAM Review 53, 2011.
-C. Guo et al., "On calibration of modern neural networks", ICML 2017 (temperature scaling).
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 
-from genreflow.features.rows import Floats, Integers
+from genreflow.features.rows import Floats
 from genreflow.models import archive, runtime
 from genreflow.models.base import Examples, FitResult, Model, ModelFileError
 from genreflow.models.moments import moments
+from genreflow.models.temperature import temperature_of
 from genreflow.registry.svm_mel import SvmMelSection
 
 PCA_WINDOWS = 4096
@@ -83,14 +82,16 @@ class SvmMel(Model[SvmMelSection]):
         # windows of any size.
         scale = float(scores.std(axis=0)[0])
         machine = LinearSVC(C=self.params.C, dual=False, random_state=self.params.seed)
-        machine.fit(scores / scale, train.label, sample_weight=train.weight())
+        machine.fit(
+            scores / scale, train.label, sample_weight=train.weight(self.params.class_weight)
+        )
         per_genre, intercept = _per_genre(machine, len(self.signature.genres))
         weights = components.T @ per_genre / scale
         self.coefficients = (weights / scaler.deviation[:, np.newaxis]).astype(np.float32)
         self.intercept = (intercept - scaler.mean @ self.coefficients).astype(np.float32)
         spread = valid.spread(self.params.windows_per_track)
         margins = np.concatenate([self._margins(x) for x in spread.batches()])
-        temperature = temperature_of(margins, spread.label, spread.weight())
+        temperature = temperature_of(margins, spread.label, spread.weight(self.params.class_weight))
         self.coefficients /= np.float32(temperature)
         self.intercept /= np.float32(temperature)
         best = {"n_components": n_components, "temperature": round(temperature, 6)}
@@ -131,13 +132,3 @@ def _per_genre(machine: LinearSVC, n_genres: int) -> tuple[Floats, Floats]:
         coefficients = np.concatenate([-coefficients, coefficients], axis=1)
         intercept = np.concatenate([-intercept, intercept])
     return coefficients, intercept
-
-
-def temperature_of(margins: Floats, label: Integers, weight: Floats) -> float:
-    """Return what to divide margins by for the least cross-entropy."""
-
-    def loss(log_temperature: float) -> float:
-        log_probability = log_softmax(margins / np.exp(log_temperature), axis=1)
-        return -float(np.average(log_probability[np.arange(len(label)), label], weights=weight))
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x))

@@ -10,7 +10,7 @@ import pandas as pd
 import xgboost as xgb
 from sklearn.pipeline import Pipeline
 
-from genreflow.features.rows import Floats, Integers
+from genreflow.features.rows import Floats
 from genreflow.models import archive, grid
 from genreflow.models.base import Examples, FitResult, Model
 from genreflow.registry.entry import GRID, IMPORTANCE
@@ -23,30 +23,25 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
     prepare: Pipeline
     trees: xgb.Booster
 
-    def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Search the grid, and fit the best candidate, on both parts together."""
-        data = grid.pooled(train, valid)
+    def fit(self, train: Examples, valid: Examples) -> FitResult:  # noqa: ARG002
+        """Search the grid, and fit the best candidate, on `train`; `valid` isn't needed."""
+        data = grid.read(train)
+        weight = grid.class_weights(train, self.params)
         candidates: dict[str, Sequence[Any]] = {
             "n_estimators": self.params.n_estimators,
             "max_depth": self.params.max_depth,
             "learning_rate": self.params.learning_rate,
         }
         with grid.one_thread():
-            # With two genres, XGBoost's own decisions are two columns: scikit-learn refuses them.
-            self._best, table = grid.search(
-                self._classifier(),
-                candidates,
-                data,
-                self.params,
-                scoring=grid.accuracy_of_the_most_probable,
-            )
-            held_out = grid.out_of_fold(
-                self._fit_predict, data, len(self.signature.genres), self.params
-            )
-            self.prepare, self.trees = self._fitted(data[0], data[1])
+            best, table = grid.search(self._classifier(), candidates, data, weight, self.params)
+            settings = {name: v for name, v in best.items() if name != "selected_fraction"}
+            self.prepare = grid.preparation(best["selected_fraction"])
+            classifier = self._classifier().set_params(**settings)
+            values = self.prepare.fit_transform(data[0], data[1])
+            classifier.fit(values, data[1], sample_weight=weight)
+            self.trees = classifier.get_booster()
         size = archive.count_nodes(self.trees)
-        tables = {GRID: table, IMPORTANCE: self._importance()}
-        return FitResult(size, tables, self._best, held_out[len(train) :])
+        return FitResult(size, {GRID: table, IMPORTANCE: self._importance()}, best)
 
     def _importance(self) -> pd.DataFrame:
         """Return feature and gain: its share of the gain of all splits, the largest first."""
@@ -67,26 +62,11 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
             n_jobs=1,
         )
 
-    def _fitted(self, values: Floats, label: Integers) -> tuple[Pipeline, xgb.Booster]:
-        settings = {name: v for name, v in self._best.items() if name != "selected_fraction"}
-        prepare = grid.preparation(self._best["selected_fraction"])
-        classifier = self._classifier().set_params(**settings)
-        classifier.fit(prepare.fit_transform(values, label), label)
-        return prepare, classifier.get_booster()
-
-    def _fit_predict(
-        self, values: Floats, label: Integers, _group: Integers, unseen: Floats
-    ) -> Floats:
-        prepare, trees = self._fitted(values, label)
-        return self._predict(prepare, trees, unseen)
-
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""
-        return self._predict(self.prepare, self.trees, values)
-
-    def _predict(self, prepare: Pipeline, trees: xgb.Booster, values: Floats) -> Floats:
-        trees.set_param({"nthread": self.params.threads})
-        probabilities: Floats = trees.inplace_predict(grid.as_float(prepare.transform(values)))
+        self.trees.set_param({"nthread": self.params.threads})
+        prepared = grid.as_float(self.prepare.transform(values))
+        probabilities: Floats = self.trees.inplace_predict(prepared)
         return probabilities
 
     def save(self, folder: Path) -> None:

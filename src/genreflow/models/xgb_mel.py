@@ -42,12 +42,8 @@ class XgbMel(Model[XgbMelSection]):
         p = self.params
         train, valid = (part.spread(p.windows_per_track) for part in (train, valid))
         threads, bins = p.threads, p.max_bin
-        seen = xgb.QuantileDMatrix(
-            TileBatches(train, p.time_pool, p.band_pool), max_bin=bins, nthread=threads
-        )
-        unseen = xgb.QuantileDMatrix(
-            TileBatches(valid, p.time_pool, p.band_pool), max_bin=bins, nthread=threads, ref=seen
-        )
+        seen = xgb.QuantileDMatrix(TileBatches(train, p), max_bin=bins, nthread=threads)
+        unseen = xgb.QuantileDMatrix(TileBatches(valid, p), max_bin=bins, nthread=threads, ref=seen)
         settings = {
             "objective": "multi:softprob",
             "num_class": len(self.signature.genres),
@@ -141,15 +137,15 @@ class TileBatches(xgb.DataIter):
     ----------
     examples
         Labelled windows.
-    time_pool, band_pool
-        See :func:`average_tiles`.
+    params
+        How many frames and bands make a tile, and what examples weigh.
     """
 
-    def __init__(self, examples: Examples, time_pool: int, band_pool: int) -> None:
+    def __init__(self, examples: Examples, params: XgbMelSection) -> None:
         super().__init__()
         self._examples = examples
-        self._pool = time_pool, band_pool
-        self._weight = examples.weight()
+        self._pool = params.time_pool, params.band_pool
+        self._weight = examples.weight(params.class_weight)
         self.reset()
 
     def reset(self) -> None:

@@ -45,6 +45,9 @@ BUILT_IN: dict[str, ModelEntry] = {
 BASELINE = xgb_mel.ENTRY.name
 """What every other model is compared with."""
 
+PROBES = (svm_handcrafted.ENTRY.name, BASELINE)
+"""What side studies train: cheap models, one for each kind of features."""
+
 ENSEMBLE = "ensemble"
 """How the soft vote of all models is called among them."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,14 @@ class ModelSection(Section):
     """What the section of every model has."""
 
     seed: Seed = Field(0, description="Seed of everything random in the model.")
+    seeds: PositiveInt = Field(
+        1,
+        description="Trainings per fold, with seed, seed + 1, …: shows the luck of a training.",
+    )
     threads: PositiveInt = Field(1, description="Threads of one training job.")
+    class_weight: Literal["none", "balanced"] = Field(
+        "none", description="balanced: rare genres weigh as much as frequent ones."
+    )
 
 
 @dataclass(frozen=True)
@@ -137,9 +144,9 @@ class ModelEntry:
         """Name of the step that trains it."""
         return f"train_{self.name}"
 
-    def artifact(self, fold: str, name: str) -> PurePosixPath:
+    def artifact(self, training: str, name: str) -> PurePosixPath:
         """Return where a file of one of its trainings lies, below the results."""
-        return PurePosixPath("models", self.name, fold, name)
+        return PurePosixPath("models", self.name, training, name)
 
     def facts(self) -> dict[str, Any]:
         """Return what a training depends on; what is only shown or planned with is not in it."""

@@ -43,6 +43,7 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         self._params = params
         self._identity = np.eye(n_genres, dtype=np.float32)
         self._fill = fill
+        self._genre_weight = genre_weight(examples, n_genres, params.class_weight)
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -56,7 +57,8 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         # tomorrow's draw has other windows in it.
         return max(1, len(self._order) // self._params.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Floats, Floats]:
+    def __getitem__(self, index: int) -> tuple[Floats, ...]:
+        """Return windows and genres; and their weights, where genres aren't to weigh the same."""
         size = self._params.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         values = self._examples.read(chosen)
@@ -66,7 +68,19 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
             mix(values, target, self._params.mixup, rng)
         masked = mask(values.shape[:3], self._params.time_mask, self._params.frequency_mask, rng)
         np.copyto(values, self._fill, where=masked[..., np.newaxis])
-        return values, target
+        if self._genre_weight is None:
+            return values, target
+        return values, target, target @ self._genre_weight
+
+
+def genre_weight(examples: Examples, n_genres: int, class_weight: str) -> Floats | None:
+    """Return (n_genres,) weights of mean 1 over tracks, inverse to a genre's tracks, or None."""
+    if class_weight == "none":
+        return None
+    first, _ = examples.tracks()
+    count = np.bincount(examples.label[first], minlength=n_genres)
+    weight: Floats = (len(first) / (n_genres * count)).astype(np.float32)
+    return weight
 
 
 def draw(examples: Examples, per_track: int, rng: np.random.Generator) -> Integers:

@@ -153,6 +153,7 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         self._owner = model
         self._batches = batches
         self._valid = valid.spread(model.params.windows_per_track)
+        self._weight = self._valid.weight(model.params.class_weight)
         self._schedule = schedule
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
@@ -164,9 +165,9 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         probabilities = np.concatenate(parts)
         right = np.take_along_axis(probabilities, self._valid.label[:, np.newaxis], axis=1)[:, 0]
         hit = probabilities.argmax(axis=1) == self._valid.label
-        weight = self._valid.weight()
-        logs["val_loss"] = float(np.average(-np.log(np.maximum(right, 1e-7)), weights=weight))
-        logs["val_accuracy"] = float(np.average(hit, weights=weight))
+        loss = -np.log(np.maximum(right, 1e-7))
+        logs["val_loss"] = float(np.average(loss, weights=self._weight))
+        logs["val_accuracy"] = float(np.average(hit, weights=self._weight))
         last_step = (epoch + 1) * len(self._batches) - 1
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self._schedule(last_step)))
         log.info(
