@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from genreflow import lineage
 from genreflow.evaluation.predictions import PredictionsError
@@ -45,7 +48,7 @@ def test_every_model_is_scored_at_its_levels(run: Run) -> None:
 def test_intervals_hold_the_estimate(run: Run) -> None:
     for of_model in metrics_of(run).values():
         for metrics in of_model.values():
-            for name in ("accuracy", "f1_macro"):
+            for name in ("accuracy", "balanced_accuracy", "f1_macro"):
                 assert metrics[f"{name}_low"] <= metrics[name] <= metrics[f"{name}_high"]
 
 
@@ -54,6 +57,78 @@ def test_the_baseline_has_no_p_value_and_windows_have_none(run: Run) -> None:
     assert "p_value" not in metrics["xgb_mel"]["track"]
     assert "p_value" not in metrics["cnn"]["window"]
     assert metrics["cnn"]["track"]["p_value"] <= metrics["cnn"]["track"]["p_adjusted"]
+
+
+def test_every_pair_is_compared_once_and_adjusted_for_all(run: Run) -> None:
+    pairs = pd.read_csv(run.evaluation / "pairs.csv")
+    models = {*run.models, "ensemble"}
+    assert len(pairs) == len(models) * (len(models) - 1) / 2
+    assert {frozenset(pair) for pair in zip(pairs["model"], pairs["other"], strict=True)} == {
+        frozenset(pair) for pair in combinations(models, 2)
+    }
+    metrics = metrics_of(run)
+    for pair in pairs.to_dict("records"):
+        gap = (
+            metrics[pair["model"]]["track"]["accuracy"]
+            - metrics[pair["other"]]["track"]["accuracy"]
+        )
+        assert pair["delta"] == pytest.approx(gap)
+        assert pair["delta_low"] <= pair["delta"] <= pair["delta_high"]
+    expected = multipletests(pairs["p_value"], method="holm")[1]
+    assert pairs["p_adjusted"].to_numpy() == pytest.approx(expected)
+    against = pairs[(pairs["model"] == "xgb_mel") & (pairs["other"] == "cnn")]
+    assert against["p_value"].item() == pytest.approx(metrics["cnn"]["track"]["p_value"])
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Two ways of dividing, three seeds of each model."""
+    made = make_run(
+        tmp_path_factory.mktemp("repeated") / "results",
+        models=("svm_handcrafted", "xgb_mel", "cnn"),
+        tracks_per_genre=6,
+        windows=2,
+        n_folds=3,
+        repeats=2,
+        seeds=3,
+    )
+    evaluate_run(made)
+    return made
+
+
+def test_luck_of_the_split_and_of_the_training_are_told_apart(repeated: Run) -> None:
+    runs = pd.read_csv(repeated.evaluation / "per_run.csv")
+    metrics = metrics_of(repeated)
+    for model in repeated.models:
+        table = runs[(runs["model"] == model) & (runs["level"] == "track")]
+        assert sorted(zip(table["repeat"], table["seed"], strict=True)) == [
+            (r, s) for r in range(2) for s in range(3)
+        ]
+        grid = table.pivot(index="repeat", columns="seed", values="accuracy").to_numpy()
+        found = metrics[model]["track"]
+        assert found["accuracy"] == pytest.approx(grid.mean())
+        assert found["sd_repeats"] == pytest.approx(grid.mean(axis=1).std(ddof=1))
+        assert found["sd_seeds"] == pytest.approx(np.sqrt(grid.var(axis=1, ddof=1).mean()))
+        assert (found["n_seeds"], found["n"], found["n_tracks"]) == (3, 120, 60)
+
+
+def test_more_trainings_are_not_more_tracks(repeated: Run, run: Run) -> None:
+    """Six decisions on each of 60 tracks leave about the interval of one decision each."""
+    widths = [
+        found["accuracy_high"] - found["accuracy_low"]
+        for found in (metrics_of(made)["cnn"]["track"] for made in (repeated, run))
+    ]
+    assert widths[0] > 0.6 * widths[1]
+
+
+def test_one_run_has_no_spread(run: Run) -> None:
+    assert not {"sd_repeats", "sd_seeds"} & set(metrics_of(run)["cnn"]["track"])
+
+
+def test_balanced_accuracy_is_the_mean_over_genres(run: Run) -> None:
+    table = pd.read_csv(run.evaluation / "per_genre.csv").query("model == 'cnn' & level == 'track'")
+    found = metrics_of(run)["cnn"]["track"]["balanced_accuracy"]
+    assert found == pytest.approx(table["recall"].mean())
 
 
 def test_metrics_can_be_recomputed_from_the_pooled_decisions(run: Run) -> None:
@@ -102,6 +177,8 @@ def test_what_training_said_of_each_model_and_fold_is_gathered(run: Run) -> None
         "best": {"epoch": 12},
         "n_parameters": 3000,
         "model_bytes": 6000,
+        "n_train": 40,
+        "n_valid": 10,
         "predictions_sha256": file_sha256(path),
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 OF_PREDICTIONS = ("track_id", "window", "genre", "role")
 """What stands before the probabilities in a training's predictions."""
 
-OF_DECISIONS = ("model", "track_id", "genre", "fold", "predicted", "predicted_hard")
+OF_DECISIONS = ("model", "track_id", "genre", "fold", "seed", "predicted", "predicted_hard")
 """What stands before them in the evaluation's pooled decisions."""
 
 OF_ANSWERS = ("track", "genre", "reason")

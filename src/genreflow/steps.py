@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from genreflow.nested import flatten
 from genreflow.params import Params
-from genreflow.registry import BASELINE, BUILT_IN, ENSEMBLE, FEATURES, MODELS, features_of
+from genreflow.registry import BASELINE, BUILT_IN, ENSEMBLE, FEATURES, MODELS, PROBES, features_of
 
-Fan = Literal["genre", "shard", "fold"]
+Fan = Literal["genre", "shard", "training"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Step:
     settings
         Parameters that decide which files it reads or makes, but not what these hold.
     per
-        What there is one job for: each genre, shard or fold; None where one job does it all.
+        What there is one job for: each genre, shard or training (a fold with a seed); None where
+        one job does it all.
     facts
         What the registry says to it. It counts as code: titles, where they are printed.
     """
@@ -64,7 +65,7 @@ class Step:
         Parameters
         ----------
         job
-            A genre, shard or fold, or the wildcard that stands for it.
+            A genre, shard or training, or the wildcard that stands for it.
         """
         folder = PurePosixPath("benchmarks")
         return folder / (f"{self.name}.json" if job is None else f"{self.name}/{job}.json")
@@ -108,17 +109,32 @@ def _steps() -> Iterator[Step]:
             "train",
             (model.section,),
             needs=(kind.name, "splits"),
-            per="fold",
+            per="training",
             facts=model.facts(),
         )
     baseline = features_of(BASELINE)
     yield Step(
         "naive",
-        ("genreflow.evaluation.naive", baseline.reader, MODELS[BASELINE].module),
+        ("genreflow.studies.naive", baseline.reader, MODELS[BASELINE].module),
         "naive",
-        (MODELS[BASELINE].section,),
+        ("naive", MODELS[BASELINE].section),
         needs=(baseline.name, "splits"),
     )
+    probes = [MODELS[name] for name in PROBES]
+    kinds = [FEATURES[probe.features] for probe in probes]
+    for study, needs in (("ungrouped", ("tracks", "splits")), ("corpus_size", ("splits",))):
+        yield Step(
+            study,
+            (
+                f"genreflow.studies.{study}",
+                *(kind.reader for kind in kinds),
+                *(probe.module for probe in probes),
+            ),
+            study,
+            (*(probe.section for probe in probes), study),
+            needs=(*(kind.name for kind in kinds), *needs),
+            facts={"probes": PROBES},
+        )
     yield Step(
         "evaluate",
         ("genreflow.evaluation.run",),
@@ -139,7 +155,7 @@ def _steps() -> Iterator[Step]:
         ("genreflow.report.build",),
         "report",
         ("report",),
-        needs=("evaluate", "naive", "explore"),
+        needs=("evaluate", "naive", "ungrouped", "corpus_size", "explore"),
         facts={
             "baseline": BASELINE,
             "ensemble": ENSEMBLE,

@@ -36,12 +36,58 @@ rule naive:
     resources:
         mem_mb=MODELS[BASELINE].memory_mb,
     params:
+        naive=PARAMS.section("naive"),
         model=PARAMS.section(MODELS[BASELINE].section),
         code=CODE["naive"],
     message:
         "Train the baseline once on windows divided at random, to show what leakage claims"
     script:
         "../scripts/naive.py"
+
+
+rule ungrouped:
+    input:
+        **{kind: features(kind) for kind in PROBED},
+        splits="results/splits.parquet",
+        tracks="results/tracks.parquet",
+    output:
+        claim="results/ungrouped.json",
+        cost=cost("ungrouped"),
+    log:
+        "results/logs/ungrouped.log",
+    threads: max(PARAMS.at(MODELS[model].section).threads for model in PROBES)
+    resources:
+        mem_mb=max(MODELS[model].memory_mb for model in PROBES),
+    params:
+        **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
+        ungrouped=PARAMS.section("ungrouped"),
+        code=CODE["ungrouped"],
+    message:
+        "Train two cheap models on folds that ignore artists, to show what that claims"
+    script:
+        "../scripts/ungrouped.py"
+
+
+rule corpus_size:
+    input:
+        **{kind: features(kind) for kind in PROBED},
+        splits="results/splits.parquet",
+    output:
+        curve="results/corpus_size.json",
+        cost=cost("corpus_size"),
+    log:
+        "results/logs/corpus_size.log",
+    threads: max(PARAMS.at(MODELS[model].section).threads for model in PROBES)
+    resources:
+        mem_mb=max(MODELS[model].memory_mb for model in PROBES),
+    params:
+        **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
+        corpus_size=PARAMS.section("corpus_size"),
+        code=CODE["corpus_size"],
+    message:
+        "Train two cheap models on parts of the training tracks, to see if more would help"
+    script:
+        "../scripts/corpus_size.py"
 
 
 rule explore:
@@ -70,6 +116,8 @@ rule report:
     input:
         evaluation="results/evaluation",
         naive="results/naive.json",
+        ungrouped="results/ungrouped.json",
+        corpus_size="results/corpus_size.json",
         exploration="results/exploration",
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",

@@ -5,7 +5,7 @@ from pathlib import Path
 from genreflow.jobs import job
 
 with job(snakemake) as running:
-    from genreflow.evaluation.naive import naive_protocol
+    from genreflow.studies.naive import naive_protocol
 
     naive_protocol(
         running.params,

@@ -14,6 +14,8 @@ with job(snakemake) as running:
             evaluation=Path(snakemake.input.evaluation),
             exploration=Path(snakemake.input.exploration),
             naive=Path(snakemake.input.naive),
+            ungrouped=Path(snakemake.input.ungrouped),
+            corpus_size=Path(snakemake.input.corpus_size),
             tracks=Path(snakemake.input.tracks),
             splits=Path(snakemake.input.splits),
             costs=[Path(path) for path in snakemake.input.costs],

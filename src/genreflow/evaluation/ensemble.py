@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import optimize
 
 from genreflow.evaluation.predictions import Floats, Predictions
-from genreflow.folds import fold_order
+from genreflow.folds import name_order
 
 _FLOOR = 1e-6
 """Least probability that enters a logarithm."""
@@ -45,7 +45,7 @@ def build_ensemble(
     parts: list[Predictions] = []
     weights: list[pd.DataFrame] = []
     folds = {fold for predictions in test.values() for fold in predictions.keys["fold"]}
-    for fold in sorted(folds, key=fold_order):
+    for fold in sorted(folds, key=name_order):
         models, valid_stack, valid_keys = _stack(valid, fold)
         tested, test_stack, test_keys = _stack(test, fold)
         members = [model for model in models if model in tested]

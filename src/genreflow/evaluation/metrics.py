@@ -9,15 +9,20 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from genreflow.evaluation.predictions import Codes
-from genreflow.folds import fold_order
+from genreflow.evaluation.predictions import Codes, Predictions
+from genreflow.folds import name_order, repeat_of
+from genreflow.params import Splits
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Accuracy and macro averages, all between 0 and 1."""
+    """Accuracy and macro averages, all between 0 and 1.
+
+    Balanced accuracy is macro recall under the name by which unbalanced corpora know it.
+    """
 
     accuracy: float
+    balanced_accuracy: float
     precision_macro: float
     recall_macro: float
     f1_macro: float
@@ -32,7 +37,11 @@ def scores(actual: Codes, predicted: Codes) -> Scores:
         actual, predicted, labels=np.unique(actual), average="macro", zero_division=0.0
     )
     return Scores(
-        float(accuracy_score(actual, predicted)), float(precision), float(recall), float(f1)
+        float(accuracy_score(actual, predicted)),
+        float(recall),
+        float(precision),
+        float(recall),
+        float(f1),
     )
 
 
@@ -60,17 +69,57 @@ def confusion(actual: Codes, predicted: Codes, n_genres: int) -> npt.NDArray[np.
 
 
 def per_fold(folds: pd.Series[str], actual: Codes, predicted: Codes) -> pd.DataFrame:
-    """Return fold, n, accuracy and f1_macro, one row per fold."""
+    """Return fold, n, accuracy, balanced_accuracy and f1_macro, one row per fold.
+
+    Where a fold was trained with several seeds, n counts the decisions of all.
+    """
     rows = []
-    for fold in sorted(folds.unique(), key=fold_order):
+    for fold in sorted(folds.unique(), key=name_order):
         here = (folds == fold).to_numpy()
         of_fold = scores(actual[here], predicted[here])
-        rows.append(
-            {
-                "fold": fold,
-                "n": int(here.sum()),
-                "accuracy": of_fold.accuracy,
-                "f1_macro": of_fold.f1_macro,
-            }
-        )
+        rows.append({"fold": fold, "n": int(here.sum()), **_main(of_fold)})
     return pd.DataFrame(rows)
+
+
+def per_run(decisions: Predictions, splits: Splits) -> pd.DataFrame:
+    """Return repeat, seed, n, accuracy, balanced_accuracy and f1_macro of each whole run.
+
+    A run is one way of dividing the tracks and one seed of the model, over all folds.
+    """
+    repeats = np.array([repeat_of(fold, splits) for fold in decisions.keys["fold"]])
+    seeds = decisions.keys["seed"].to_numpy()
+    rows = []
+    for repeat, seed in sorted(set(zip(repeats.tolist(), seeds.tolist(), strict=True))):
+        here = (repeats == repeat) & (seeds == seed)
+        of_run = scores(decisions.actual[here], decisions.predicted[here])
+        rows.append({"repeat": repeat, "seed": seed, "n": int(here.sum()), **_main(of_run)})
+    return pd.DataFrame(rows)
+
+
+def luck(runs: pd.DataFrame) -> dict[str, float]:
+    """Tell the luck of the split from the luck of the training.
+
+    Parameters
+    ----------
+    runs
+        What :func:`per_run` returned.
+
+    Returns
+    -------
+    dict
+        sd_repeats: standard deviation, over repeats, of the accuracy (mean over seeds); sd_seeds:
+        that over seeds within a repeat (root of the mean variance). Each only where there are
+        several.
+    """
+    table = runs.pivot(index="repeat", columns="seed", values="accuracy")
+    found = {}
+    if table.shape[0] > 1:
+        found["sd_repeats"] = float(table.mean(axis=1).std(ddof=1))
+    if table.shape[1] > 1:
+        found["sd_seeds"] = float(np.sqrt(table.var(axis=1, ddof=1).mean()))
+    return found
+
+
+def _main(found: Scores) -> dict[str, float]:
+    names = ("accuracy", "balanced_accuracy", "f1_macro")
+    return {name: getattr(found, name) for name in names}

@@ -14,8 +14,8 @@ import pandas as pd
 from genreflow import lineage
 from genreflow.columns import OF_PREDICTIONS, genre_of
 from genreflow.errors import GenreflowError
+from genreflow.folds import name_order, parse_training
 from genreflow.params import Params
-from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_table
 
 WHOLE_TRACK = -1
@@ -24,7 +24,7 @@ WHOLE_TRACK = -1
 Codes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 
-_KEYS = ["fold", *OF_PREDICTIONS]
+_KEYS = ["fold", "seed", *OF_PREDICTIONS]
 
 
 class PredictionsError(GenreflowError):
@@ -38,7 +38,8 @@ class Predictions:
     Parameters
     ----------
     keys
-        Columns fold, track_id, window, genre (the true one) and role; a plain index.
+        Columns fold, seed (the number of the training, from 0), track_id, window, genre (the true
+        one) and role; a plain index.
     probabilities
         Shape (rows, genres); every row sums to one.
     genres
@@ -66,7 +67,7 @@ class Predictions:
 
     @cached_property
     def index(self) -> pd.MultiIndex:
-        """What identifies a row: fold, track_id, window."""
+        """What identifies a row of one seed: fold, track_id, window."""
         return pd.MultiIndex.from_frame(self.keys[["fold", "track_id", "window"]])
 
     @property
@@ -84,26 +85,37 @@ class Predictions:
             self.genres,
         )
 
+    def right(self) -> pd.Series[float]:
+        """Return how often each row of :attr:`index` is right: the mean over seeds."""
+        hit = pd.Series((self.actual == self.predicted).astype(float), index=self.index)
+        if (self.keys["seed"] == 0).all():
+            return hit
+        return hit.groupby(level=[0, 1, 2], sort=False).mean()
+
+    def of_first_seed(self) -> Predictions:
+        """Keep one training of each fold."""
+        return self.select((self.keys["seed"] == 0).to_numpy())
+
     def of_role(self, role: str) -> Predictions:
         """Keep the rows of one role, ``"valid"`` or ``"test"``."""
         return self.select((self.keys["role"] == role).to_numpy())
 
 
 def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predictions:
-    """Read and join the folds of `model`; a fold is named by the folder of its file.
+    """Read and join the trainings of `model`; the folder of a file names fold and seed.
 
     Raises
     ------
     PredictionsError
-        Folds that know different genres, probabilities that don't sum to one, or an unknown
+        Trainings that know different genres, probabilities that don't sum to one, or an unknown
         true genre.
     genreflow.store.stamp.StaleArtifactError
         A file was made by other parameters.
     """
-    stamp = lineage.of_predictions(model, params)
-    parts = [_read_fold(path, stamp) for path in sorted(paths)]
+    paths = sorted(paths, key=lambda path: name_order(path.parent.name))
+    parts = [_read_training(params, model, path) for path in paths]
     genres = parts[0].genres
-    for path, part in zip(sorted(paths), parts, strict=True):
+    for path, part in zip(paths, parts, strict=True):
         if part.genres != genres:
             raise PredictionsError(
                 f"{path}: knows the genres {list(part.genres)}, another fold of {model} knows "
@@ -113,9 +125,10 @@ def read_predictions(params: Params, model: str, paths: Sequence[Path]) -> Predi
     return Predictions(keys, np.concatenate([part.probabilities for part in parts]), genres)
 
 
-def _read_fold(path: Path, stamp: Stamp) -> Predictions:
-    table = read_table(path, stamp)
-    table["fold"] = path.parent.name
+def _read_training(params: Params, model: str, path: Path) -> Predictions:
+    fold, number = parse_training(path.parent.name)
+    table = read_table(path, lineage.of_predictions(model, params.of_training(model, number)))
+    table = table.assign(fold=fold, seed=number)
     columns = [column for column in table.columns if column not in _KEYS]
     genres = tuple(genre_of(column) for column in columns)
     table = table.sort_values(["track_id", "window"], kind="stable", ignore_index=True)

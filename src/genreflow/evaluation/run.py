@@ -16,7 +16,7 @@ from genreflow.evaluation.compare import Levels, Metrics, compare
 from genreflow.evaluation.ensemble import build_ensemble
 from genreflow.evaluation.learning import mean_validation_accuracy, read_histories
 from genreflow.evaluation.lengths import accuracy_by_length
-from genreflow.evaluation.metrics import confusion, per_fold, per_genre
+from genreflow.evaluation.metrics import confusion, per_fold, per_genre, per_run
 from genreflow.evaluation.predictions import Codes, Predictions, PredictionsError, read_predictions
 from genreflow.evaluation.trained import Files, grids, importances, model_facts
 from genreflow.evaluation.vote import hard_vote, soft_vote
@@ -75,14 +75,16 @@ def evaluate(
             levels[model]["window"] = test
             hard[model] = hard_vote(test)
     ensemble = build_ensemble(
-        {model: soft_vote(rows.of_role("valid")) for model, rows in loaded.items()},
-        {model: of_model["track"] for model, of_model in levels.items()},
+        {model: soft_vote(rows.of_first_seed().of_role("valid")) for model, rows in loaded.items()},
+        {model: of_model["track"].of_first_seed() for model, of_model in levels.items()},
     )
-    single = {model: of_model["track"] for model, of_model in levels.items()}
+    single = {model: of_model["track"].of_first_seed() for model, of_model in levels.items()}
     if ensemble is not None:
         levels[ENSEMBLE] = {"track": ensemble.decisions}
-    metrics = compare(levels, hard, split_table, params.evaluation)
+    metrics, pairs = compare(levels, hard, split_table, params)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
+    # Where models are set side by side track by track, each speaks through its first seed.
+    one_seed = {model: part.of_first_seed() for model, part in tracks_of.items()}
     facts = model_facts(trained[METADATA], trained[PREDICTIONS])
     curves = read_histories(trained.get(HISTORY, {}), facts)
     stamp = lineage.stamp("evaluate", params, kind="evaluation")
@@ -93,15 +95,17 @@ def evaluate(
     tables = {
         "per_genre": _by_level(levels, _per_genre),
         "per_fold": _by_level(levels, _per_fold),
+        "per_run": _by_level(levels, lambda part: per_run(part, params.splits)),
+        "pairs": pairs,
         "confusion": _by_level(levels, _confusion),
         "calibration": _by_level(
             levels, lambda part: reliability(part, params.evaluation.calibration_bins)
         ),
-        "agreement": agree.agreement(tracks_of),
+        "agreement": agree.agreement(one_seed),
         "confused_pairs": agree.confused_pairs(single),
         "hardest_tracks": agree.hardest_tracks(single),
         "by_length": accuracy_by_length(
-            tracks_of, manifest.set_index("track_id")["seconds"].astype(float)
+            one_seed, manifest.set_index("track_id")["seconds"].astype(float)
         ),
         "ensemble": ensemble.weights
         if ensemble is not None
@@ -200,6 +204,7 @@ def _write_report(
                 {
                     "model": model,
                     "accuracy": of["track"]["accuracy"],
+                    "balanced_accuracy": of["track"]["balanced_accuracy"],
                     "f1_macro": of["track"]["f1_macro"],
                 }
                 for model, of in metrics.items()

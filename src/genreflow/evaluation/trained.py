@@ -11,7 +11,9 @@ import pandas as pd
 from genreflow.store.files import file_sha256, read_json
 
 Files = Mapping[str, Sequence[Path]]
-"""Files of one name per model, one for each fold, which the folder around the file names."""
+"""Files of one name per model, one for each training, which the folder around the file names."""
+
+_FACTS = ("best", "n_parameters", "model_bytes", "n_train", "n_valid")
 
 
 def model_facts(metadata: Files, predictions: Files) -> dict[str, dict[str, dict[str, Any]]]:
@@ -20,12 +22,13 @@ def model_facts(metadata: Files, predictions: Files) -> dict[str, dict[str, dict
     Returns
     -------
     dict
-        Model, fold, and then: best (what training chose), n_parameters, model_bytes, and
-        predictions_sha256, which tells whether a measured cost belongs to the model.
+        Model, training, and then: best (what training chose), n_parameters, model_bytes, n_train
+        and n_valid (tracks learnt from, and tracks that chose a number), and predictions_sha256,
+        which tells whether a measured cost belongs to the model.
     """
     return {
         model: {
-            path.parent.name: {name: said[name] for name in ("best", "n_parameters", "model_bytes")}
+            path.parent.name: {name: said[name] for name in _FACTS}
             | {"predictions_sha256": file_sha256(of_fold)}
             for path, of_fold in zip(sorted(paths), sorted(predictions[model]), strict=True)
             for said in [read_json(path)]
@@ -35,7 +38,7 @@ def model_facts(metadata: Files, predictions: Files) -> dict[str, dict[str, dict
 
 
 def grids(tables: Files) -> pd.DataFrame:
-    """Join the ``cv.csv`` files: model, fold, params (JSON), mean, std, rank."""
+    """Join the ``cv.csv`` files: model, fold (or training), params (JSON), mean, std, rank."""
     columns = ["model", "fold", "params", "mean", "std", "rank"]
     parts = [
         pd.read_csv(path).assign(model=model, fold=path.parent.name)
@@ -46,7 +49,7 @@ def grids(tables: Files) -> pd.DataFrame:
 
 
 def importances(tables: Files) -> pd.DataFrame:
-    """Average the ``importance.csv`` files over folds: model, feature, gain, the largest first."""
+    """Average the ``importance.csv`` files: model, feature, gain (mean), the largest first."""
     columns = ["model", "feature", "gain"]
     parts = []
     for model, paths in tables.items():

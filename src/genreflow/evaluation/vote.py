@@ -6,6 +6,8 @@ import numpy as np
 
 from genreflow.evaluation.predictions import WHOLE_TRACK, Codes, Predictions
 
+_TRACK = ["fold", "seed", "track_id"]
+
 
 def soft_vote(windows: Predictions) -> Predictions:
     """Average the probabilities of a track's windows; the most probable genre is the decision.
@@ -15,9 +17,9 @@ def soft_vote(windows: Predictions) -> Predictions:
     Returns
     -------
     Predictions
-        One row per fold and track, ordered by fold and track_id, with window −1.
+        One row per fold, seed and track, in this order, with window −1.
     """
-    groups = windows.keys.groupby(["fold", "track_id"], sort=True)
+    groups = windows.keys.groupby(_TRACK, sort=True)
     track, first = _positions(windows)
     sums = np.zeros((groups.ngroups, len(windows.genres)))
     np.add.at(sums, track, windows.probabilities)
@@ -45,7 +47,7 @@ def hard_vote(windows: Predictions) -> Codes:
 
 def _positions(windows: Predictions) -> tuple[Codes, Codes]:
     """Return each row's track number, and each track's first row."""
-    groups = windows.keys.groupby(["fold", "track_id"], sort=True)
+    groups = windows.keys.groupby(_TRACK, sort=True)
     track: Codes = np.asarray(groups.ngroup(), np.intp)
     first: Codes = np.asarray(np.unique(track, return_index=True)[1], np.intp)
     return track, first

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from genreflow import lineage, registry
 from genreflow.evaluation.metrics import scores
@@ -33,8 +34,9 @@ ROLES = ("train", "valid", "test")
 def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: Path) -> None:
     """Train and test the baseline on windows divided at random, and write what it would claim.
 
-    The shares of training, validation and test windows are those of the first fold, and the
-    model's parameters, its training windows per track among them, are the baseline's own.
+    The shares of training, validation and test windows are those of the first fold, the model's
+    parameters are the baseline's own, and it is given as many windows as the baseline draws from
+    the tracks of that fold: as much data, at the same cost.
 
     Parameters
     ----------
@@ -46,13 +48,18 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
         The honest splits, for the shares and the tracks.
     out
         JSON to write: model, n (test windows), accuracy, f1_macro, n_tracks (with test windows),
-        n_shared (how many of these also have training windows).
+        n_shared (how many of these also have training windows); or skipped, the reason why nothing
+        was trained.
 
     Raises
     ------
     genreflow.store.stamp.StaleArtifactError
         An input was made by other parameters.
     """
+    if not params.naive.enabled:
+        write_json({"skipped": "naive.enabled is false"}, out)
+        return
+    params = params.of_training(BASELINE, 0)
     table = read_table(splits, lineage.stamp("splits", params))
     fold = table[table["fold"] == fold_names(params.splits)[0]].set_index("track_id")
     entry = registry.entry(BASELINE)
@@ -63,6 +70,8 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
         label = np.array([number.get(genre, -1) for genre in windows.genre])[windows.window_track]
         honest = np.array([fold["role"].get(track, "") for track in windows.track_id])
         role = _shuffled(honest[windows.window_track], params.splits.seed)
+        per_track = params.at(entry.section).windows_per_track
+        role = _thinned(role, fold["role"].value_counts() * per_track)
         parts = {name: _examples(windows, np.flatnonzero(role == name), label) for name in ROLES}
         signature = Signature(BASELINE, genres, windows.shape[1:])
         model = create(params.at(entry.section), signature)
@@ -91,6 +100,14 @@ def _shuffled(role: np.ndarray, seed: int) -> np.ndarray:
     taking_part = np.flatnonzero(role != "")
     shuffled[taking_part] = np.random.default_rng(seed).permutation(role[taking_part])
     return shuffled
+
+
+def _thinned(role: np.ndarray, most: pd.Series[int]) -> np.ndarray:
+    """Keep at most so many windows of each role, evenly spaced, so that no track is left out."""
+    number = pd.Series(role)
+    rank = number.groupby(number).cumcount().to_numpy()
+    share = number.map(most / number.value_counts()).fillna(0).clip(upper=1).to_numpy()
+    return np.where(np.floor((rank + 1) * share) > np.floor(rank * share), role, "")
 
 
 def _examples(windows: MelWindows, rows: Integers, label: Integers) -> Examples:

@@ -1,0 +1,1 @@
+"""Side studies: cheap models trained again under other protocols, to show what these claim."""
