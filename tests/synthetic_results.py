@@ -18,6 +18,7 @@ from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.predictions import WHOLE_TRACK
 from genreflow.evaluation.run import evaluate
 from genreflow.exploration.run import explore
+from genreflow.folds import parse_training, training_names
 from genreflow.models.base import Signature
 from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
@@ -83,6 +84,14 @@ class Run:
         return self.results / "naive.json"
 
     @property
+    def ungrouped(self) -> Path:
+        return self.results / "ungrouped.json"
+
+    @property
+    def corpus_size(self) -> Path:
+        return self.results / "corpus_size.json"
+
+    @property
     def report(self) -> Path:
         return self.results / "report"
 
@@ -93,7 +102,14 @@ class Run:
     @property
     def inputs(self) -> Inputs:
         return Inputs(
-            self.evaluation, self.exploration, self.naive, self.tracks, self.splits, self.costs
+            self.evaluation,
+            self.exploration,
+            self.naive,
+            self.ungrouped,
+            self.corpus_size,
+            self.tracks,
+            self.splits,
+            self.costs,
         )
 
     def features(self, kind: str) -> list[Path]:
@@ -114,47 +130,67 @@ def make_run(
     genres: tuple[str, ...] = GENRES,
     seed: int = 0,
     n_grouped: int = 0,
+    repeats: int = 1,
+    seeds: int = 1,
 ) -> Run:
     """Write below `results` what a run leaves before the evaluation and the exploration.
 
     That is tracks, splits, the naive protocol's claim, costs, and of every model and fold the
     predictions, ``model.json`` and the tables that the registry names. `n_folds` 1 is a hold-out
-    split.
+    split; of several `repeats` each has so many folds, and every model has so many `seeds`.
     """
     rng = np.random.default_rng(seed)
     strategy = {"strategy": "holdout"} if n_folds == 1 else {"strategy": "kfold"}
     params = Params.model_validate(
-        {"splits": {**strategy, "n_splits": max(2, n_folds)}, "evaluation": {"n_bootstrap": 300}}
+        {
+            "splits": {**strategy, "n_splits": max(2, n_folds), "repeats": repeats},
+            "evaluation": {"n_bootstrap": 300},
+            "models": {model: {"seeds": seeds} for model in models},
+        }
     )
     tracks = _tracks(genres, tracks_per_genre, rng)
     stamp = lineage.stamp("tracks", params).with_facts(ignored=["blues/cover.png"])
     tables.write_table(tracks, results / "tracks.parquet", stamp)
-    splits = _splits(tracks[tracks["status"] == "ok"], n_folds, rng)
-    stamp = lineage.stamp("splits", params).with_facts(n_grouped=n_grouped)
+    usable = tracks[tracks["status"] == "ok"]
+    splits = pd.concat(
+        [_splits(usable, n_folds, repeat) for repeat in range(repeats)], ignore_index=True
+    )
+    stamp = lineage.stamp("splits", params).with_facts(
+        n_grouped=n_grouped, groups=params.corpus.groups
+    )
     tables.write_table(splits, results / "splits.parquet", stamp)
     # What makes a track hard is shared by the models, as it is in music.
     hardness = dict(zip(tracks["track_id"], rng.normal(0, 1.2, len(tracks)), strict=True))
     lures = dict(zip(tracks["track_id"], rng.integers(1, 3, len(tracks)), strict=True))
     trained: dict[str, dict[str, list[Path]]] = {}
     for model in models:
-        for fold in splits["fold"].unique():
-            folder = results / "models" / model / fold
+        for training in training_names(params.splits, seeds):
+            fold, number = parse_training(training)
+            folder = results / "models" / model / training
             rows = splits[splits["fold"] == fold]
             table = _predictions(model, rows, genres, windows, hardness, lures, rng)
             path = folder / "predictions.parquet"
-            tables.write_table(table, path, lineage.of_predictions(model, params))
-            _write_metadata(model, params, genres, folder)
+            own = params.of_training(model, number)
+            tables.write_table(table, path, lineage.of_predictions(model, own))
+            _write_metadata(model, own, genres, folder, rows["role"].value_counts())
             _write_tables(model, folder, rng)
             for name in ("predictions.parquet", "model.json", *registry.entry(model).tables):
                 trained.setdefault(name, {}).setdefault(model, []).append(folder / name)
-            _write_cost(results, f"train_{model}", fold, rng, _training_cost(path, rng))
+            _write_cost(results, f"train_{model}", training, rng, _training_cost(path, rng))
     for genre in genres:
         _write_cost(results, "audio", genre, rng)
     _write_cost(results, "splits", None, rng)
     run = Run(params, results, trained)
     claim = {"accuracy": 0.93, "f1_macro": 0.92, "n": 900, "n_tracks": 90, "n_shared": 88}
     write_json({"model": registry.BASELINE} | claim, run.naive)
+    write_json(_ungrouped() if n_grouped else {"skipped": "no artists are known"}, run.ungrouped)
+    write_json({"skipped": "corpus_size.enabled is false"}, run.corpus_size)
     return run
+
+
+def _ungrouped() -> dict[str, object]:
+    claim = {"n": 100, "n_train": 70.0, "low": 0.8, "high": 0.95}
+    return {"models": {model: {"accuracy": 0.9} | claim for model in registry.PROBES}}
 
 
 def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -194,15 +230,15 @@ def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -
     return pd.concat([table, bad], ignore_index=True)
 
 
-def _splits(tracks: pd.DataFrame, n_folds: int, rng: np.random.Generator) -> pd.DataFrame:
-    order = tracks.groupby("genre").cumcount().to_numpy()
+def _splits(tracks: pd.DataFrame, n_folds: int, repeat: int) -> pd.DataFrame:
+    order = tracks.groupby("genre").cumcount().to_numpy() // (repeat + 1)
     parts = []
     for fold in range(n_folds):
         tested = order % max(n_folds, 3) == fold
         valid = order % max(n_folds, 3) == (fold + 1) % max(n_folds, 3)
         roles = np.where(tested, "test", np.where(valid, "valid", "train"))
         part = tracks[["track_id", "genre"]].copy()
-        part.insert(0, "fold", str(fold))
+        part.insert(0, "fold", str(repeat * n_folds + fold))
         named = tracks["duplicate_group"]
         part["group"] = named.where(named != "", tracks["track_id"])
         part["role"] = roles
@@ -243,13 +279,17 @@ def _predictions(
     return pd.concat([keys, pd.DataFrame(shares, columns=list(genres))], axis=1)
 
 
-def _write_metadata(model: str, params: Params, genres: Sequence[str], folder: Path) -> None:
+def _write_metadata(
+    model: str, params: Params, genres: Sequence[str], folder: Path, roles: pd.Series[int]
+) -> None:
     metadata = Metadata(
         Signature(model, tuple(genres), (1,)),
         lineage.of_model(model, params),
         best={"epoch": 12},
         n_parameters=1000 * len(model),
         model_bytes=2000 * len(model),
+        n_train=int(roles["train"]),
+        n_valid=int(roles["valid"]),
     )
     write_metadata(metadata, folder)
 

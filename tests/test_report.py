@@ -9,6 +9,7 @@ import zlib
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 
 from genreflow.params import Params
-from genreflow.report import answer, artists, png, provenance, text
+from genreflow.report import answer, artists, corpus_facts, pairs, png, provenance, text
 from genreflow.report.audit import describe_audit
 from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
@@ -260,7 +261,7 @@ def test_an_exploration_by_other_parameters_is_refused(small: Run, tmp_path: Pat
 
 def test_without_an_evaluation_the_error_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="rule evaluate"):
-        build_report(Params(), Inputs(*[tmp_path] * 5), tmp_path / "report")
+        build_report(Params(), Inputs(*[tmp_path] * 7), tmp_path / "report")
 
 
 def with_metrics(run: Run, changes: dict[str, dict[str, float]]) -> Results:
@@ -394,6 +395,122 @@ def test_page_answer_and_audit_say_whether_artists_are_kept_apart(
     assert said in answer.plain_answer(results)
     assert said in artists.for_the_audit(results)
     assert artists.artists_known(results) == (n_grouped > 0)
+
+
+def test_the_demo_says_that_it_knows_its_bands(run: Run) -> None:
+    results = replace(read_results(run.params, run.inputs), n_grouped=60, groups="")
+    assert "each of the demo's bands" in answer.plain_answer(results)
+
+
+def test_what_ignoring_artists_would_claim_stands_beside_the_headline(tmp_path: Path) -> None:
+    made = finished(tmp_path, n_grouped=60)
+    html = page_of(made)
+    results = read_results(made.params, made.inputs)
+    honest = 100 * results.track("svm_handcrafted")["accuracy"]
+    assert "Ignoring artists would have claimed" in answer.plain_answer(results)
+    assert f"svm_handcrafted 90.0 % instead of {honest:.1f} %" in answer.plain_answer(results)
+    for label in ("xgb_mel, artists ignored", "xgb_mel, artists apart"):
+        assert label in html
+
+
+def test_what_was_not_tried_is_named(tmp_path: Path) -> None:
+    made = finished(tmp_path)
+    off = {"naive": {"enabled": False}, "ungrouped": {"enabled": False}}
+    params = Params.model_validate(made.params.model_dump() | off)
+    write_json({"skipped": "naive.enabled is false"}, made.naive)
+    html = page_of(replace(made, params=params))
+    assert "Not tried (naive.enabled: false and ungrouped.enabled: false)." in html
+    assert "naive protocol would have claimed" not in html
+
+
+def test_models_that_cannot_be_told_apart_are_named(run: Run) -> None:
+    results = read_results(run.params, run.inputs)
+    found = results.table("pairs")
+    apart = {
+        frozenset(pair)
+        for pair in zip(found["model"], found["other"], strict=True)
+        if found.set_index(["model", "other"])["p_adjusted"][pair] < 0.05
+    }
+    names = pairs.in_short(results)
+    for run_of_models in names.rstrip(".").partition(": ")[2].split("; "):
+        members = run_of_models.replace(" and ", ", ").split(", ")
+        assert not any(frozenset(pair) in apart for pair in combinations(members, 2))
+    assert all(
+        frozenset((results.trained[0], rival)) not in apart for rival in pairs.rivals(results)
+    )
+
+
+@pytest.mark.parametrize(
+    ("models", "apart", "runs"),
+    [
+        ("abcd", ["ac", "ad", "bd"], ["ab", "bc", "cd"]),
+        ("abcd", [], ["abcd"]),
+        ("abc", ["ab", "ac", "bc"], []),
+        ("abcd", ["ad"], ["abc", "bcd"]),
+    ],
+)
+def test_runs_of_models_that_are_alike_are_the_longest(
+    models: str, apart: list[str], runs: list[str]
+) -> None:
+    found = pairs._alike(list(models), {frozenset(pair) for pair in apart})
+    assert ["".join(run) for run in found] == runs
+
+
+def test_every_pair_is_shown_from_both_sides(page: str, run: Run) -> None:
+    results = read_results(run.params, run.inputs)
+    rows = {row["model"]: row["cells"] for row in pairs.matrix(results)}
+    assert list(rows) == results.models
+    for i, model in enumerate(results.models):
+        assert rows[model][i] is None
+        for j, other in enumerate(results.models[:i]):
+            there, here = rows[other][i]["delta"], rows[model][j]["delta"]
+            assert {there, here} == {"0.0"} or (there[1:] == here[1:] and there[0] != here[0])
+            assert rows[other][i]["p"] == rows[model][j]["p"]
+    assert 'class="pairs"' in page
+
+
+def test_several_runs_show_their_spread_in_table_and_leaderboard(tmp_path: Path) -> None:
+    made = finished(tmp_path, models=("svm_handcrafted", "xgb_mel"), n_folds=3, repeats=2, seeds=2)
+    html = page_of(made)
+    assert "Luck, apart." in html
+    spread = read_results(made.params, made.inputs).track("xgb_mel")
+    assert f"± {100 * spread['sd_repeats']:.1f} by split" in html
+    assert f"± {100 * spread['sd_seeds']:.1f} by seed" in html
+    table = pd.read_csv(made.report / "comparison.csv").set_index(["model", "level"])
+    assert table.loc[("xgb_mel", "track"), "sd_seeds"] == pytest.approx(spread["sd_seeds"])
+
+
+def test_one_run_shows_no_spread(page: str) -> None:
+    assert "Luck, apart." not in page
+
+
+def test_test_tracks_per_genre_and_fold_are_counted(run: Run, page: str) -> None:
+    results = read_results(run.params, run.inputs)
+    balance = corpus_facts.fold_balance(results)
+    assert [genre for genre, _ in balance] == sorted(results.genres)
+    assert sum(sum(counts) for _, counts in balance) == len(
+        results.splits[results.splits["role"] == "test"]
+    )
+    assert "Test tracks per genre and fold" in page
+
+
+def test_a_learning_curve_says_what_more_data_did(tmp_path: Path) -> None:
+    made = finished(tmp_path, models=("svm_handcrafted", "xgb_mel"))
+    points = [
+        {"model": model, "fraction": f, "n": 60, "n_train": 40 * f, "accuracy": 0.4 + 0.2 * f}
+        | {"low": 0.3, "high": 0.7}
+        for model in ("svm_handcrafted", "xgb_mel")
+        for f in (0.5, 1.0)
+    ]
+    write_json({"points": points}, made.corpus_size)
+    html = page_of(made)
+    assert "+10.0 points for svm_handcrafted and +10.0 points for xgb_mel" in html
+    assert '"chart-size"' in html
+
+
+def test_every_row_says_what_the_model_learnt_from(run: Run) -> None:
+    table = pd.read_csv(run.report / "comparison.csv")
+    assert set(zip(table["n_train"], table["n_valid"], strict=True)) == {(36.0, 12.0)}
 
 
 def test_the_leaderboard_is_captioned_with_what_is_not_known(page: str) -> None:

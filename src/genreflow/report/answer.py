@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from genreflow.registry import BASELINE, ENSEMBLE
-from genreflow.report import artists, text
+from genreflow.report import artists, pairs, text
 from genreflow.report.results import Results
 
 
@@ -23,10 +21,11 @@ def explanation(results: Results) -> list[str]:
     sentences = [_certainty(results), *_against_baseline(results)]
     if len(results.trained) > 1:
         sentences.append(_runner_up(results))
+        sentences += _rivals(results)
     if ENSEMBLE in results.metrics:
         sentences.append(_ensemble(results))
     sentences.append(artists.in_short(results))
-    return sentences
+    return sentences + artists.ignored(results)
 
 
 def plain_answer(results: Results) -> str:
@@ -53,7 +52,6 @@ def _against_baseline(results: Results) -> list[str]:
     best = results.trained[0]
     if not results.has_baseline:
         return [f"The baseline {BASELINE} was not trained, so there is no difference to test."]
-    alpha = 1 - results.params.evaluation.confidence
     tested = {
         model: results.track(model)
         for model in results.trained
@@ -62,10 +60,12 @@ def _against_baseline(results: Results) -> list[str]:
     better = [
         model
         for model, metrics in tested.items()
-        if metrics["p_adjusted"] < alpha and metrics["delta_accuracy"] > 0
+        if metrics["p_adjusted"] < results.alpha and metrics["delta_accuracy"] > 0
     ]
     if best == BASELINE:
-        worse = [model for model, metrics in tested.items() if metrics["p_adjusted"] < alpha]
+        worse = [
+            model for model, metrics in tested.items() if metrics["p_adjusted"] < results.alpha
+        ]
         if not tested:
             return []
         tail = (
@@ -106,6 +106,17 @@ def _runner_up(results: Results) -> str:
     )
 
 
+def _rivals(results: Results) -> list[str]:
+    """Say which models the best one can't be told apart from."""
+    alike = pairs.rivals(results)
+    if not alike:
+        return []
+    return [
+        f"These test tracks can't tell {results.trained[0]} from {text.listing(alike)} "
+        f"(p ≥ {results.alpha:.3g}, Holm-corrected over all pairs)."
+    ]
+
+
 def _ensemble(results: Results) -> str:
     accuracy = results.track(ENSEMBLE)["accuracy"]
     best = results.track(results.trained[0])["accuracy"]
@@ -131,7 +142,7 @@ def key_figures(results: Results) -> list[tuple[str, str, str]]:
     ]
     names = {"accuracy": "accuracy", "f1_macro": "macro F1"}
     shown = [
-        (value, names[key], _between(get(f"{key}_low"), get(f"{key}_high"), write))
+        (value, names[key], text.between(get(f"{key}_low"), get(f"{key}_high"), write))
         for key, value, write in figures
     ]
     if "p_adjusted" in metrics:
@@ -139,14 +150,8 @@ def key_figures(results: Results) -> list[tuple[str, str, str]]:
             (
                 text.points(metrics["delta_accuracy"]),
                 f"points to {BASELINE}",
-                _between(get("delta_low"), get("delta_high"), text.points),
+                text.between(get("delta_low"), get("delta_high"), text.points),
             ),
             (text.p_value(metrics["p_adjusted"]), "p of that difference", f"{results.test}, Holm"),
         ]
     return shown
-
-
-def _between(low: float | None, high: float | None, write: Callable[[float], str]) -> str:
-    return (
-        "" if low is None or high is None else f"{write(low).removesuffix(' %')} to {write(high)}"
-    )

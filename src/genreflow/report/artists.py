@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from genreflow.report import text
 from genreflow.report.results import Results
 
@@ -19,6 +21,8 @@ def artists_known(results: Results) -> bool:
 def in_short(results: Results) -> str:
     """Say in one sentence for whom the accuracy holds."""
     listing = results.params.corpus.groups
+    if results.n_grouped and not results.groups:
+        return "Artists are kept apart: each of the demo's bands plays on one side of a split only."
     if results.params.splits.strategy == "fault_filtered":
         return "The partition keeps artists apart: these numbers hold for music by others."
     if not results.n_grouped:
@@ -38,6 +42,25 @@ def in_short(results: Results) -> str:
         f"Artists are kept apart, as far as {listing} lists them "
         f"({text.count(results.n_grouped, 'track')}{rest})."
     )
+
+
+def ignored(results: Results) -> list[str]:
+    """Say what ignoring artists would have claimed; empty where that wasn't tried."""
+    claims = claimed(results)
+    if not claims:
+        return []
+    parts = [
+        f"{model} {text.percent(claim['accuracy'])} instead of "
+        f"{text.percent(results.track(model)['accuracy'])}"
+        for model, claim in claims.items()
+    ]
+    return [f"Ignoring artists would have claimed {text.listing(parts)}."]
+
+
+def claimed(results: Results) -> dict[str, dict[str, Any]]:
+    """Return what models of this comparison would claim where artists are ignored."""
+    claims = results.ungrouped.get("models", {})
+    return {model: claim for model, claim in claims.items() if model in results.metrics}
 
 
 def for_the_audit(results: Results) -> str:

@@ -1,11 +1,11 @@
-"""The leak audit in words: duplicates, label conflicts, and the naive protocol's claim."""
+"""The leak audit in words: duplicates, label conflicts, and what other protocols claim."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from genreflow.registry import BASELINE
-from genreflow.report import text
+from genreflow.report import artists, text
 from genreflow.report.results import Results
 
 
@@ -29,10 +29,10 @@ def describe_audit(results: Results) -> dict[str, Any]:
 
 
 def describe_naive(results: Results) -> dict[str, Any] | None:
-    """Compare the naive protocol's claim with the honest number; None without a baseline."""
-    if not results.has_baseline:
-        return None
+    """Compare the naive protocol's claim with the honest number; None without either."""
     naive = results.naive
+    if not results.has_baseline or "skipped" in naive:
+        return None
     window = results.metrics[BASELINE]["window"]["accuracy"]
     track = results.track(BASELINE)["accuracy"]
     bars = [
@@ -47,20 +47,54 @@ def describe_naive(results: Results) -> dict[str, Any] | None:
         else "as many as"
     )
     return {
-        "bars": [
-            {
-                "label": label,
-                "text": text.percent(share),
-                "width": f"{100 * share:.1f}",
-                "kind": kind,
-            }
-            for label, share, kind in bars
-        ],
+        "bars": [_bar(*bar) for bar in bars],
         "summary": f"What the naive protocol would have claimed: the same model ({BASELINE}), "
         "trained once with the same parameters on windows divided at random, so that "
         f"{text.integer(naive['n_shared'])} of {text.count(naive['n_tracks'], 'test track')} also "
         f"have windows in training. It claims {text.percent(naive['accuracy'])} of windows right, "
         f"{verdict} on tracks it has never heard.",
+    }
+
+
+def describe_ungrouped(results: Results) -> dict[str, Any] | None:
+    """Compare what ignoring artists claims with the honest numbers; None where it wasn't tried."""
+    claims = artists.claimed(results)
+    if not claims:
+        return None
+    bars = []
+    for model, claim in claims.items():
+        bars += [
+            (f"{model}, artists ignored", claim["accuracy"], "naive"),
+            (f"{model}, artists apart", results.track(model)["accuracy"], "honest"),
+        ]
+    gaps = [
+        text.points(claim["accuracy"] - results.track(model)["accuracy"])
+        for model, claim in claims.items()
+    ]
+    return {
+        "bars": [_bar(*bar) for bar in bars],
+        "summary": "What ignoring artists would have claimed: the same models, trained once more "
+        "with the same parameters on the same tracks, divided as if no artist were known. The "
+        f"difference ({text.listing(gaps)} points) is artists recognised, not genres.",
+    }
+
+
+def not_tried(results: Results) -> str:
+    """Name the parameters that keep a protocol from being tried; "" where none does."""
+    off = [
+        f"{study}.enabled: false"
+        for study in ("naive", "ungrouped")
+        if not results.params.at(study).enabled
+    ]
+    return f"Not tried ({text.listing(off)})." if off else ""
+
+
+def _bar(label: str, share: float, kind: str) -> dict[str, str]:
+    return {
+        "label": label,
+        "text": text.percent(share),
+        "width": f"{100 * share:.1f}",
+        "kind": kind,
     }
 
 

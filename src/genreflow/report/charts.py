@@ -197,6 +197,42 @@ def learning_curve(table: pd.DataFrame) -> Drawing:
     return alt.layer(lines, kept, hover, title).add_params(measure)
 
 
+def corpus_size(table: pd.DataFrame) -> Drawing:
+    """Show accuracy against training tracks; `table` has model, n_train, accuracy, low, high."""
+    named = list(table["model"].unique())
+    base = alt.Chart(table, height=240).encode(
+        x=alt.X(
+            "n_train:Q",
+            title="training tracks of a fold",
+            scale=alt.Scale(zero=True),
+            axis=alt.Axis(grid=False, tickCount=6),
+        ),
+        color=alt.Color(
+            "model:N",
+            scale=alt.Scale(domain=named, range=[ACCENT, CONTRAST]),
+            legend=alt.Legend(title=None),
+        ),
+    )
+    accuracy = alt.Y(
+        "accuracy:Q",
+        title="accuracy [share of test tracks]",
+        axis=alt.Axis(format="%", tickCount=5),
+        scale=alt.Scale(zero=False),
+    )
+    dots = base.mark_circle(size=80, opacity=1).encode(
+        y=accuracy,
+        tooltip=[
+            "model",
+            alt.Tooltip("n_train", title="training tracks", format=".0f"),
+            alt.Tooltip("accuracy", format=".1%"),
+            alt.Tooltip("low", title="interval from", format=".1%"),
+            alt.Tooltip("high", title="to", format=".1%"),
+        ],
+    )
+    whiskers = base.mark_rule(opacity=0.45, strokeWidth=3).encode(y="low:Q", y2="high:Q")
+    return alt.layer(whiskers, base.mark_line(strokeWidth=2).encode(y=accuracy), dots)
+
+
 def cost_scatter(table: pd.DataFrame) -> Drawing:
     """Show accuracy against training time; `table` has model, fit_seconds, accuracy, ..."""
     base = alt.Chart(table, height=300).encode(

@@ -77,6 +77,16 @@ def class_balance(results: Results) -> list[dict[str, Any]]:
     ]
 
 
+def fold_balance(results: Results) -> list[tuple[str, list[int]]]:
+    """Count test tracks per genre in every fold; [] where there is one fold."""
+    if len(results.folds) < 2:
+        return []
+    tested = results.splits[results.splits["role"] == "test"]
+    counts = pd.crosstab(tested["genre"], tested["fold"])
+    counts = counts.reindex(columns=results.folds, fill_value=0)
+    return [(str(genre), row.tolist()) for genre, row in counts.iterrows()]
+
+
 def length_histogram(results: Results) -> Drawing | None:
     """Show how long tracks are; None when all are about as long."""
     usable = results.tracks[results.tracks["status"] == "ok"]

@@ -40,7 +40,6 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
     """Return one row per model, best first; see the template for the keys."""
     low, high = _range(results)
     windows = comparison[comparison["level"] == "window"].set_index("model")["accuracy"]
-    alpha = 1 - results.params.evaluation.confidence
     rows = []
     for model in results.models:
         metrics = results.track(model)
@@ -76,7 +75,12 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
                 else "",
                 "p": _value(get("p_adjusted")),
                 "p_text": text.p_value(get("p_adjusted")),
-                "significant": "p_adjusted" in metrics and metrics["p_adjusted"] < alpha,
+                "significant": "p_adjusted" in metrics and metrics["p_adjusted"] < results.alpha,
+                "luck": _luck(metrics),
+                "balanced": metrics["balanced_accuracy"],
+                "balanced_text": text.percent(metrics["balanced_accuracy"]),
+                "learnt": results.learnt_from(model)[0],
+                "learnt_text": text.learnt_from(*results.learnt_from(model)),
                 "hard": _value(get("accuracy_hard")),
                 "hard_text": text.percent(get("accuracy_hard")),
                 "window": _value(window),
@@ -86,6 +90,16 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
             }
         )
     return rows
+
+
+def _luck(metrics: dict[str, Any]) -> str:
+    """Write how far runs lie apart by luck of the split and of the training; "" for one run."""
+    parts = [
+        f"± {100 * metrics[key]:.1f} {name}"
+        for key, name in (("sd_repeats", "by split"), ("sd_seeds", "by seed"))
+        if key in metrics
+    ]
+    return ", ".join(parts)
 
 
 def _value(value: float | None) -> float | str:

@@ -36,6 +36,7 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
         genres=results.genres,
         corpus=f"{text.count(usable, 'track')} in `{params.corpus.root}`",
         split=f"{text.count(len(results.folds), 'fold')} ({params.splits.strategy})",
+        learnt=text.learnt_from(*results.learnt_from(model)),
         parameters=text.integer(cost.parameters),
         size=text.number(cost.model_mb),
         fit=text.duration(cost.fit_seconds),
@@ -85,6 +86,11 @@ def _level(level: str, metrics: Mapping[str, Any]) -> dict[str, str]:
         "accuracy": text.percent_interval(
             metrics["accuracy"], get("accuracy_low"), get("accuracy_high")
         ),
+        "balanced": text.percent_interval(
+            metrics["balanced_accuracy"],
+            get("balanced_accuracy_low"),
+            get("balanced_accuracy_high"),
+        ),
         "f1": text.ratio_interval(metrics["f1_macro"], get("f1_macro_low"), get("f1_macro_high")),
         "precision": text.ratio(metrics["precision_macro"]),
         "recall": text.ratio(metrics["recall_macro"]),
@@ -121,7 +127,7 @@ def _mistakes(confusion: pd.DataFrame, model: str) -> str:
 
 
 def _chosen(results: Results, model: str) -> str:
-    """Return what training chose in each fold as YAML; "" where it chose nothing."""
+    """Return what each training chose as YAML; "" where it chose nothing."""
     chosen = {
         fold: facts["best"]
         for fold, facts in results.model_facts[model].items()

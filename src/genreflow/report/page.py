@@ -94,13 +94,13 @@ def _frame(results: Results) -> dict[str, Any]:
     usable = int((results.tracks["status"] == "ok").sum())
     strategy = params.splits.strategy
     how = {
-        "holdout": f"one stratified split, {params.splits.test_fraction:.0%} for testing",
-        "kfold": f"{len(results.folds)} stratified folds, every track tested once",
+        "holdout": f"stratified split, {params.splits.test_fraction:.0%} for testing",
+        "kfold": f"{params.splits.n_splits} stratified folds, every track tested once",
         "predefined": f"roles as listed in {params.splits.file}",
         "fault_filtered": "GTZAN's fault-filtered partition (Kereliuk, Sturm and Larsen 2015)",
     }
     kept = [
-        *(["listed groups"] if results.n_grouped else []),
+        *(["artists" if not results.groups else "listed groups"] if results.n_grouped else []),
         *(["recordings found twice"] if params.splits.keep_duplicates_together else []),
     ] or ["windows of a track"]
     return {
@@ -110,12 +110,16 @@ def _frame(results: Results) -> dict[str, Any]:
         "baseline": BASELINE,
         "has_baseline": results.has_baseline,
         "n_folds": len(results.folds),
+        "fold_names": results.folds,
+        "grouped": results.grouped,
         "n_bootstrap": text.integer(params.evaluation.n_bootstrap),
         "n_trained": text.count(len(results.trained), "model"),
         "n_usable": text.count(usable, "track"),
         "demo": params.is_demo,
         "corpus_root": params.corpus.root,
-        "split_line": f"{how[strategy]}; seed {params.splits.seed}; by track, "
+        "split_line": how[strategy]
+        + (f", {params.splits.repeats} times" if params.splits.repeats > 1 else "")
+        + f"; seed {params.splits.seed}; by track, "
         + " and ".join(kept)
         + " never divided",
         "corpus_line": f"{text.count(usable, 'track')}, {text.count(len(results.genres), 'genre')}"

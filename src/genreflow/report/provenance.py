@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from genreflow.folds import fold_order
+from genreflow.folds import name_order
 from genreflow.nested import flatten
 from genreflow.params import Params
 from genreflow.registry import entry
@@ -136,5 +136,5 @@ def _changed(params: Params) -> list[tuple[str, Any, Any]]:
 def _folds(splits: pd.DataFrame) -> list[dict[Hashable, Any]]:
     counts = pd.crosstab(splits["fold"], splits["role"])
     counts = counts.reindex(columns=["train", "valid", "test"], fill_value=0)
-    ordered = counts.loc[sorted(counts.index, key=fold_order)].reset_index()
+    ordered = counts.loc[sorted(counts.index, key=name_order)].reset_index()
     return ordered.to_dict("records")

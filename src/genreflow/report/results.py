@@ -13,7 +13,7 @@ import pandas as pd
 from genreflow import lineage
 from genreflow.columns import OF_DECISIONS, genre_of
 from genreflow.errors import GenreflowError
-from genreflow.folds import fold_order
+from genreflow.folds import name_order
 from genreflow.params import Params
 from genreflow.registry import BASELINE, ENSEMBLE
 from genreflow.store.files import read_json
@@ -36,8 +36,8 @@ class Inputs:
     ----------
     evaluation, exploration
         Folders that the steps of these names wrote.
-    naive
-        What the naive protocol claims.
+    naive, ungrouped, corpus_size
+        What the side studies found.
     tracks, splits
         The manifest and the splits.
     costs
@@ -47,6 +47,8 @@ class Inputs:
     evaluation: Path
     exploration: Path
     naive: Path
+    ungrouped: Path
+    corpus_size: Path
     tracks: Path
     splits: Path
     costs: Sequence[Path] = ()
@@ -69,7 +71,9 @@ class Results:
     tracks_stamp
         The manifest's stamp, whose facts name the ignored files.
     n_grouped
-        Usable tracks whose group (artist, album) the user has listed.
+        Usable tracks whose group (artist, album) is known.
+    groups
+        The listing that says so; "" for the demo corpus, which knows its bands.
     """
 
     params: Params
@@ -80,6 +84,7 @@ class Results:
     decisions: pd.DataFrame
     tracks_stamp: Stamp
     n_grouped: int
+    groups: str
 
     @property
     def models(self) -> list[str]:
@@ -105,7 +110,7 @@ class Results:
     @property
     def folds(self) -> list[str]:
         """The folds that were tested."""
-        return sorted(self.decisions["fold"].unique(), key=fold_order)
+        return sorted(self.decisions["fold"].unique(), key=name_order)
 
     @property
     def grouped(self) -> bool:
@@ -115,12 +120,30 @@ class Results:
 
     @property
     def test(self) -> str:
-        """What the test of a difference to the baseline is called."""
-        return "permutation test of whole groups" if self.grouped else "exact McNemar test"
+        """What the test of a difference between two models is called."""
+        if self.grouped:
+            return "permutation test of whole groups"
+        of_models = [self.track(model) for model in self.models]
+        alone = all(m["n_seeds"] == 1 and m["n"] == m["n_tracks"] for m in of_models)
+        return "exact McNemar test" if alone else "permutation test of whole tracks"
+
+    @property
+    def alpha(self) -> float:
+        """Below which p-value a difference counts as significant."""
+        return 1 - self.params.evaluation.confidence
 
     def track(self, model: str) -> dict[str, Any]:
         """Return the metrics of `model` at track level."""
         return self.metrics[model]["track"]
+
+    def learnt_from(self, model: str) -> tuple[float, float]:
+        """Return training tracks, and validation tracks that chose a number; mean over folds."""
+        models = self.trained if model == ENSEMBLE else [model]
+        facts = [fact for name in models for fact in self.model_facts[name].values()]
+        return (
+            sum(fact["n_train"] for fact in facts) / len(facts),
+            sum(fact["n_valid"] for fact in facts) / len(facts),
+        )
 
     def table(self, name: str) -> pd.DataFrame:
         """Read ``results/evaluation/<name>.csv``; folds are text."""
@@ -151,13 +174,25 @@ class Results:
 
     @cached_property
     def naive(self) -> dict[str, Any]:
-        """What the naive protocol claims; see :mod:`genreflow.evaluation.naive`."""
+        """What the naive protocol claims; see :mod:`genreflow.studies.naive`."""
         claim: dict[str, Any] = read_json(_existing(self.inputs.naive))
         return claim
 
     @cached_property
+    def ungrouped(self) -> dict[str, Any]:
+        """What ignoring artists would claim; see :mod:`genreflow.studies.ungrouped`."""
+        claims: dict[str, Any] = read_json(_existing(self.inputs.ungrouped))
+        return claims
+
+    @cached_property
+    def corpus_size(self) -> dict[str, Any]:
+        """Accuracy against training tracks; see :mod:`genreflow.studies.corpus_size`."""
+        curve: dict[str, Any] = read_json(_existing(self.inputs.corpus_size))
+        return curve
+
+    @cached_property
     def model_facts(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """What training says of each model and fold: best, n_parameters, model_bytes, …."""
+        """What each training of each model says: best, n_parameters, model_bytes, …."""
         facts: dict[str, dict[str, dict[str, Any]]] = read_json(
             _existing(self.inputs.evaluation / "models.json")
         )
@@ -203,6 +238,7 @@ def read_results(params: Params, inputs: Inputs) -> Results:
         ),
         tracks_stamp=read_stamp(inputs.tracks),
         n_grouped=read_stamp(inputs.splits).facts["n_grouped"],
+        groups=read_stamp(inputs.splits).facts["groups"],
     )
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from genreflow.folds import name_order
 from genreflow.registry import ENSEMBLE
-from genreflow.report import answer, artists, charts, text, theme
-from genreflow.report.audit import describe_audit, describe_naive
+from genreflow.report import answer, artists, audit, charts, pairs, text, theme
 from genreflow.report.confusion import matrices
 from genreflow.report.costs import Cost, read_steps
 from genreflow.report.leaderboard import axis, leaderboard
@@ -37,6 +37,8 @@ def answer_section(results: Results, comparison: pd.DataFrame) -> dict[str, Any]
         "n_tests": text.count(len(tested), "comparison"),
         "weights": _weights(results),
         "figures": answer.key_figures(results),
+        "pairs": pairs.matrix(results) if len(results.models) > 1 else [],
+        "pairs_summary": pairs.in_short(results),
     }
 
 
@@ -93,6 +95,8 @@ def stability_section(results: Results, specs: dict[str, theme.Spec]) -> dict[st
         )
     bins = results.table("calibration")
     return {
+        "luck": _luck(results),
+        **_corpus_size(results, specs),
         "calibration": [
             {
                 "model": model,
@@ -107,7 +111,45 @@ def stability_section(results: Results, specs: dict[str, theme.Spec]) -> dict[st
                 ),
             }
             for model in results.models
-        ]
+        ],
+    }
+
+
+def _luck(results: Results) -> list[dict[str, str]]:
+    """Return mean and deviation over runs of every model; [] where there is one run."""
+    rows = []
+    for model in results.models:
+        metrics = results.track(model)
+        if "sd_repeats" in metrics or "sd_seeds" in metrics:
+            rows.append(
+                {
+                    "model": model,
+                    "accuracy": text.percent(metrics["accuracy"]),
+                    "interval": text.between(
+                        metrics.get("accuracy_low"), metrics.get("accuracy_high"), text.percent
+                    ),
+                    "repeats": text.deviation(metrics.get("sd_repeats")),
+                    "seeds": text.deviation(metrics.get("sd_seeds")),
+                }
+            )
+    return rows
+
+
+def _corpus_size(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
+    """Draw accuracy against training tracks, and say whether more would help."""
+    points = pd.DataFrame(results.corpus_size.get("points", []))
+    if points.empty:
+        return {"corpus_size": ""}
+    specs["chart-size"] = theme.interactive(charts.corpus_size(points))
+    gains = []
+    for model, part in points.groupby("model", sort=False):
+        before, last = part.sort_values("fraction").tail(2).to_dict("records")
+        gain = text.points(last["accuracy"] - before["accuracy"])
+        gains.append(f"{gain} points for {model}")
+    return {
+        "corpus_size": f"From {before['fraction']:.0%} to {last['fraction']:.0%} of the training "
+        f"tracks accuracy changes by {text.listing(gains)}. Where it still rises, more tracks "
+        "would help; where it doesn't, another model or better features would."
     }
 
 
@@ -141,10 +183,9 @@ def _grids(results: Results) -> list[dict[str, Any]]:
     table = results.table("grids").sort_values("rank", kind="stable")
     rows = []
     for model in results.trained:
-        for fold in results.folds:
-            grid = table[(table["model"] == model) & (table["fold"] == fold)]
-            if grid.empty:
-                continue
+        of_model = table[table["model"] == model]
+        for fold in sorted(of_model["fold"].unique(), key=name_order):
+            grid = of_model[of_model["fold"] == fold]
             best = grid.iloc[0]
             chosen = json.loads(str(best["params"]))
             rows.append(
@@ -180,9 +221,11 @@ def hardest_section(results: Results) -> dict[str, Any]:
 def audit_section(results: Results) -> dict[str, Any]:
     """Return the duplicates and what the naive protocol claims."""
     return {
-        "audit": describe_audit(results),
+        "audit": audit.describe_audit(results),
         "artists": artists.for_the_audit(results),
-        "naive": describe_naive(results),
+        "ungrouped": audit.describe_ungrouped(results),
+        "naive": audit.describe_naive(results),
+        "not_tried": audit.not_tried(results),
     }
 
 

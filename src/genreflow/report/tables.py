@@ -34,6 +34,14 @@ CONTRACT = [
 
 EXTRA = [
     "n_tracks",
+    "n_train",
+    "n_valid",
+    "n_seeds",
+    "sd_repeats",
+    "sd_seeds",
+    "balanced_accuracy",
+    "balanced_accuracy_low",
+    "balanced_accuracy_high",
     "f1_macro_low",
     "f1_macro_high",
     "delta_low",
@@ -50,7 +58,13 @@ EXTRA = [
 def comparison(results: Results, costs: Mapping[str, Cost]) -> pd.DataFrame:
     """Return one row per model and level: track rows first, best first; empty where undefined."""
     rows = [
-        {"model": model, "level": level, **results.metrics[model][level], **asdict(costs[model])}
+        {
+            "model": model,
+            "level": level,
+            **dict(zip(("n_train", "n_valid"), results.learnt_from(model), strict=True)),
+            **results.metrics[model][level],
+            **asdict(costs[model]),
+        }
         for level in ("track", "window")
         for model in results.models
         if level in results.metrics[model]
@@ -80,8 +94,9 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
     parts.append(
         f"{text.count(int(track['n'].max()), 'test track')}, "
         f"{text.count(len(results.folds), 'fold')}, decisions by soft vote. "
-        f"Brackets: {confidence} bootstrap intervals over tracks (over groups where tracks are "
-        f"grouped).{baseline} Fit: seconds to train one fold."
+        f"Brackets: {confidence} intervals over tracks (over groups where tracks are "
+        f"grouped), one comparison at a time.{baseline} Learns from: training tracks, and "
+        "validation tracks that chose a number. Fit: seconds to train one fold."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -94,6 +109,7 @@ def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
                 f"accuracy [{confidence}]": text.percent_interval(
                     row["accuracy"], row["accuracy_low"], row["accuracy_high"]
                 ),
+                "balanced accuracy": text.percent(row["balanced_accuracy"]),
                 f"macro F1 [{confidence}]": text.ratio_interval(
                     row["f1_macro"], row["f1_macro_low"], row["f1_macro_high"]
                 ),
@@ -106,6 +122,7 @@ def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
                 ),
                 "p": text.p_value(row["p_adjusted"]),
                 "hard vote": text.percent(row["accuracy_hard"]),
+                "learns from": text.learnt_from(row["n_train"], row["n_valid"]),
                 "ECE": text.ratio(row["ece"]),
                 "fit [s]": text.number(row["fit_seconds"]),
                 "predict [ms/track]": text.number(row["predict_ms_per_track"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
 NONE = "–"
@@ -46,6 +48,18 @@ def ratio_interval(value: Value, low: Value, high: Value) -> str:
     return f"{ratio(value)} [{ratio(low)}, {ratio(high)}]"
 
 
+def between(low: Value, high: Value, write: Callable[[float], str]) -> str:
+    """Write an interval as ``76.5 to 85.5 %``; "" where there is none."""
+    if low is None or high is None:
+        return ""
+    return f"{write(low).removesuffix(' %')} to {write(high)}"
+
+
+def deviation(share: Value) -> str:
+    """Write a standard deviation of shares in percentage points, ``± 1.2``."""
+    return NONE if _missing(share) else f"± {100 * float(share or 0):.1f}"
+
+
 def p_value(value: Value) -> str:
     """Write a p-value with two significant digits, never as zero."""
     if _missing(value):
@@ -85,6 +99,11 @@ def duration(seconds: Value) -> str:
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """Write ``1 track`` or ``1 000 tracks``."""
     return f"{integer(n)} {noun if n == 1 else plural or noun + 's'}"
+
+
+def learnt_from(n_train: float, n_valid: float) -> str:
+    """Write numbers of training and validation tracks as ``119 + 21``."""
+    return f"{integer(round(n_train))} + {integer(round(n_valid))}"
 
 
 def listing(names: list[str]) -> str:
