@@ -67,6 +67,7 @@ def describe_ungrouped(results: Results) -> dict[str, Any] | None:
             (f"{model}, artists ignored", claim["accuracy"], "naive"),
             (f"{model}, artists apart", results.track(model)["accuracy"], "honest"),
         ]
+    n_tested = min(claim["n"] for claim in claims.values())
     gaps = [
         text.points(claim["accuracy"] - results.track(model)["accuracy"])
         for model, claim in claims.items()
@@ -74,8 +75,9 @@ def describe_ungrouped(results: Results) -> dict[str, Any] | None:
     return {
         "bars": [_bar(*bar) for bar in bars],
         "summary": "What ignoring artists would have claimed: the same models, trained once more "
-        "with the same parameters on the same tracks, divided as if no artist were known. The "
-        f"difference ({text.listing(gaps)} points) is artists recognised, not genres.",
+        "with the same parameters on the same tracks, divided as if no artist were known. What "
+        f"that adds ({text.listing(gaps)} points) is artists recognised, not genres; of "
+        f"{text.count(n_tested, 'test track')} a few points are chance.",
     }
 
 
