@@ -249,6 +249,8 @@ def built(tmp_path_factory) -> Project:
 
     The test processes of one run share it: the first one builds, the others wait.
     """
+    from genreflow.corpus.demo.artists import artists_of
+
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -257,6 +259,10 @@ def built(tmp_path_factory) -> Project:
         if not (project.folder / ".git/built").exists():
             Project.create(project.folder)
             synthesise(project.folder / "data/tiny")
+            # With artists and a learning curve, so that every step has something to do.
+            tracks = [f"{genre}/{genre}.{n:05d}.flac" for genre in TINY_GENRES for n in range(6)]
+            artists_of(tracks).to_csv(project.folder / "data/groups.csv", index=False)
+            project.edit(**{"corpus_size.enabled": True})
             project.run("dvc", "repro", "report")
             project.git("add", "-A")
             project.git("commit", "-q", "-m", "Run")

@@ -299,7 +299,7 @@ DECLARED = {
     "the baseline": (
         "registry/__init__.py",
         "BASELINE = xgb_mel.ENTRY.name",
-        steps_downstream({"naive", "evaluate"}),
+        steps_downstream({"naive", "ungrouped", "corpus_size", "evaluate"}),
     ),
     "a title": ("registry/cnn.py", "CNN on mel windows", {"report"}),
     "what a model is": ("registry/lstm.py", "LSTM over the time frames", {"report"}),
@@ -356,6 +356,8 @@ def test_the_table_says_what_follows_from_what():
         "handcrafted",
         "train_svm_handcrafted",
         "train_xgb_handcrafted",
+        "ungrouped",
+        "corpus_size",
         "evaluate",
         "explore",
         "report",
@@ -363,6 +365,8 @@ def test_the_table_says_what_follows_from_what():
     assert generate.reruns("models.xgb_mel.seed") == [
         "train_xgb_mel",
         "naive",
+        "ungrouped",
+        "corpus_size",
         "evaluate",
         "report",
     ]
@@ -371,6 +375,8 @@ def test_the_table_says_what_follows_from_what():
         "splits",
         *trainings,
         "naive",
+        "ungrouped",
+        "corpus_size",
         "evaluate",
         "report",
     ]

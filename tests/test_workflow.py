@@ -86,6 +86,8 @@ USED = {
     "train_lstm": NETWORK,
     "train_resnet50": NETWORK,
     "naive": {"xgboost", "sklearn"},
+    "ungrouped": {"xgboost", "sklearn", "statsmodels"},
+    "corpus_size": {"xgboost", "sklearn", "statsmodels"},
     "evaluate": {"sklearn", "statsmodels"},
     "explore": {"sklearn"},
     "report": {"altair"},
