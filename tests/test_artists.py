@@ -1,6 +1,7 @@
 """Groups from tags, from tables and from GTZAN's index, so that artists are kept apart."""
 
 import csv
+from pathlib import Path
 
 import mutagen
 import mutagen.id3
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from genreflow.cli import app
 from genreflow.tracks.artists import ArtistsError, list_groups
 from genreflow.tracks.listings import ListingError, read_listing
+from tests.conftest import synthesise
 from tests.synthetic_features import sound_of
 
 
@@ -123,3 +125,11 @@ def test_the_command_says_how_many_are_known(corpus, tmp_path):
     assert done.exit_code == 0
     assert "3 of 6 tracks in 1 groups. 3 tracks have no known artist" in done.stdout
     assert pd.read_csv(out).columns.tolist() == ["track_id", "group"]
+
+
+def test_the_demo_corpus_knows_its_bands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    synthesise(Path("data/demo"), ["blues", "rock"], tracks=10, seconds=2.0)
+    found = list_groups(Path("data/demo"), Path("groups.csv"))
+    assert (found.known, found.tracks, found.groups) == (20, 20, 16)
+    assert listed(Path("groups.csv"))["rock/rock.00009.flac"] == "rock band 2"

@@ -388,14 +388,16 @@ def test_bands_may_be_called_like_missing_values_and_blanks_do_not_make_two_of_o
     assert found.to_dict() == {"a": "NA", "b": "None", "c": "null", "d": "nan", "e": "X", "f": "X"}
 
 
-def partition(params, track_ids, tmp_path, listing="track_id,role\n"):
+def partition(
+    params, track_ids, tmp_path, listing="track_id,role\n", groups="track_id,group\n", is_demo=False
+):
     """Go through files, as the workflow does."""
     manifest = pd.DataFrame({"track_id": track_ids})
     manifest["genre"] = manifest["track_id"].str.partition("/")[0]
     manifest = manifest.assign(duplicate_group="", status="ok")
     stamp = Stamp("tracks", {}, facts={"audio": {}})
     write_table(manifest, tmp_path / "tracks.parquet", stamp)
-    (tmp_path / "groups.csv").write_text("track_id,group\n")
+    (tmp_path / "groups.csv").write_text(groups)
     (tmp_path / "roles.csv").write_text(listing)
     write_splits(
         *(tmp_path / name for name in ("tracks.parquet", "groups.csv", "roles.csv")),
@@ -403,8 +405,8 @@ def partition(params, track_ids, tmp_path, listing="track_id,role\n"):
         params,
         tracks_stamp=stamp,
         stamp=Stamp("splits", {}),
+        is_demo=is_demo,
     )
-    assert read_stamp(tmp_path / "splits.parquet").facts["n_grouped"] == 0
     return pd.read_parquet(tmp_path / "splits.parquet")
 
 
@@ -438,3 +440,27 @@ def test_a_listing_of_roles_is_no_obstacle_where_none_is_asked_for(tmp_path):
     assert len(partition(Splits(), names, tmp_path, listing)) == 40
     with pytest.raises(ListingError, match="none of its 1 tracks"):
         partition(Splits(strategy="predefined"), names, tmp_path, listing)
+
+
+DEMO_TRACKS = [f"{genre}/{genre}.{n:05d}.flac" for genre in ("blues", "rock") for n in range(16)]
+
+
+def facts_of(folder):
+    return read_stamp(folder / "splits.parquet").facts
+
+
+def test_the_demos_bands_are_kept_apart_unless_others_are_listed(tmp_path):
+    splits = partition(Splits(), DEMO_TRACKS, tmp_path, is_demo=True)
+    assert splits.groupby("group")["role"].nunique().max() == 1
+    assert splits["group"].nunique() == 16
+    assert (facts_of(tmp_path)["n_grouped"], facts_of(tmp_path)["groups"]) == (32, "")
+    own = f"track_id,group\n{DEMO_TRACKS[0]},X\n{DEMO_TRACKS[1]},X\n"
+    splits = partition(Splits(), DEMO_TRACKS, tmp_path, groups=own, is_demo=True)
+    assert splits["group"].nunique() == 31
+    assert facts_of(tmp_path)["n_grouped"] == 2
+    assert facts_of(tmp_path)["groups"].endswith("groups.csv")
+
+
+def test_another_corpus_with_such_names_has_no_bands(tmp_path):
+    partition(Splits(), DEMO_TRACKS, tmp_path)
+    assert facts_of(tmp_path)["n_grouped"] == 0

@@ -49,7 +49,7 @@ def describe_naive(results: Results) -> dict[str, Any] | None:
     return {
         "bars": [_bar(*bar) for bar in bars],
         "summary": f"What the naive protocol would have claimed: the same model ({BASELINE}), "
-        "trained once with the same parameters on windows divided at random, so that "
+        "trained once, for fewer rounds, on as many windows, but divided at random, so that "
         f"{text.integer(naive['n_shared'])} of {text.count(naive['n_tracks'], 'test track')} also "
         f"have windows in training. It claims {text.percent(naive['accuracy'])} of windows right, "
         f"{verdict} on tracks it has never heard.",

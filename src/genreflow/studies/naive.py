@@ -30,13 +30,16 @@ log = logging.getLogger(__name__)
 
 ROLES = ("train", "valid", "test")
 
+_FEWER_ROUNDS = 3
+
 
 def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: Path) -> None:
     """Train and test the baseline on windows divided at random, and write what it would claim.
 
-    The shares of training, validation and test windows are those of the first fold, the model's
-    parameters are the baseline's own, and it is given as many windows as the baseline draws from
-    the tracks of that fold: as much data, at the same cost.
+    The shares of training, validation and test windows are those of the first fold, and the model
+    is given as many windows as the baseline draws from the tracks of that fold. Its parameters are
+    the baseline's own but for a third of the rounds: where windows leak, boosting finds no end,
+    and two thirds of the time would go into the last point of a claim that is wrong anyway.
 
     Parameters
     ----------
@@ -74,7 +77,9 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
         role = _thinned(role, fold["role"].value_counts() * per_track)
         parts = {name: _examples(windows, np.flatnonzero(role == name), label) for name in ROLES}
         signature = Signature(BASELINE, genres, windows.shape[1:])
-        model = create(params.at(entry.section), signature)
+        section = params.at(entry.section)
+        rounds = max(1, section.n_estimators // _FEWER_ROUNDS)
+        model = create(section.model_copy(update={"n_estimators": rounds}), signature)
         log.info("naive protocol: %d training windows", len(parts["train"]))
         model.fit(parts["train"], parts["valid"])
         test = parts["test"]

@@ -16,8 +16,10 @@ from typing import Literal
 
 import pandas as pd
 
+from genreflow.corpus.demo.artists import artists_of
 from genreflow.corpus.scan import TrackFile, find_genres, list_shards, scan_shard
 from genreflow.errors import GenreflowError
+from genreflow.params import DEMO_ROOT
 from genreflow.store.files import write_csv
 from genreflow.tracks.listings import match_listing, read_listing
 
@@ -60,7 +62,8 @@ def list_groups(root: Path, out: Path, *, source: Path | None = None, by: By = "
         CSV to write. What is listed there already is never overwritten.
     source
         A CSV with a column for the file and one called like `by`, or lines ``file ::: artist :::
-        title`` as in Sturm's index of GTZAN. By default the files' own tags.
+        title`` as in Sturm's index of GTZAN. By default the files' own tags; the demo corpus, which
+        has none, knows its bands.
     by
         What makes a group.
 
@@ -78,7 +81,12 @@ def list_groups(root: Path, out: Path, *, source: Path | None = None, by: By = "
         )
     shards = list_shards(find_genres(root), 1).values()
     files = [file for shard in shards for file in scan_shard(root, shard).files]
-    listing = _from_tags(files, by) if source is None else _from_file(source, by, files)
+    if source is not None:
+        listing = _from_file(source, by, files)
+    elif root == Path(DEMO_ROOT):
+        listing = artists_of(file.track_id for file in files)
+    else:
+        listing = _from_tags(files, by)
     known = ~listing["group"].map(_folded).isin(_UNKNOWN)
     listing = listing[known].assign(group=lambda table: _one_spelling(table["group"]))
     if listing.empty:
