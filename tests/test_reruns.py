@@ -40,11 +40,17 @@ OTHER = {
     "models.resnet50.weights": "imagenet",
     "models.svm_handcrafted.kernel": ["linear"],
     "models.cnn.filters": [8, 8, 8, 8, 8],
+    **{f"models.{model}.class_weight": "balanced" for model in MODELS},
     **{f"models.{model}.optimizer": "sgd" for model in ("cnn", "lstm", "resnet50")},
     "evaluation.models": ["xgb_mel", "cnn"],
 }
 
-OTHER_FILES = {"corpus.shards_per_genre", "splits.strategy", "evaluation.models"}
+OTHER_FILES = {
+    "corpus.shards_per_genre",
+    "splits.strategy",
+    "splits.repeats",
+    "evaluation.models",
+}
 """Other shards, folds or models are other files: what makes them has a reason of its own."""
 
 

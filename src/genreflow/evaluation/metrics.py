@@ -97,7 +97,9 @@ def per_run(decisions: Predictions, splits: Splits) -> pd.DataFrame:
 
 
 def luck(runs: pd.DataFrame) -> dict[str, float]:
-    """Tell the luck of the split from the luck of the training.
+    """Tell how far runs lie apart: over ways of dividing, and over seeds on the same folds.
+
+    Each repeat trains anew, so that the first holds the luck of training, too.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 The machine separates each pair of genres. A pair's margin votes softly for one of the two, so that
 near its boundary it counts little and beyond the support vectors fully; one temperature, fitted on
-the validation tracks, turns the sums of these votes into probabilities. Decisions stay those of the
-machine's own vote to within a fraction of a percent, which separate calibration of every genre does
-not achieve, and which ties of whole votes make coarse (docs/judging.md).
+the validation tracks, turns the sums of these votes into probabilities. On real music (15 folds,
+artists together or not) that is as accurate as the machine's own count of whole votes, which gives
+coarse probabilities, and better calibrated than a sigmoid for each genre (docs/results.md).
 
 References
 ----------

@@ -101,7 +101,7 @@ def _runner_up(results: Results) -> str:
     pair = table[(table["model"] == best) & (table["other"] == second)].iloc[0]
     return (
         f"The runner-up is {second} ({text.percent(results.track(second)['accuracy'])}): "
-        f"{text.count(int(pair['only_model']), 'track')} only {best} gets right, "
+        f"{text.count(int(pair['only_model']), results.decision)} only {best} gets right, "
         f"{text.integer(int(pair['only_other']))} only {second}."
     )
 

@@ -24,7 +24,13 @@ def in_short(results: Results) -> str:
     if results.n_grouped and not results.groups:
         return "Artists are kept apart: each of the demo's bands plays on one side of a split only."
     if results.params.splits.strategy == "fault_filtered":
-        return "The partition keeps artists apart: these numbers hold for music by others."
+        said = "The partition keeps artists apart: these numbers hold for music by others."
+        if results.n_grouped:
+            return said
+        return (
+            f"{said} Which test tracks share an artist isn't known ({listing} lists none), so that "
+            "intervals are too narrow and p-values too small."
+        )
     if not results.n_grouped:
         return (
             f"No artists are known ({listing} lists none), so that training and test may share "

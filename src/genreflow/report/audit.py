@@ -76,8 +76,8 @@ def describe_ungrouped(results: Results) -> dict[str, Any] | None:
         "bars": [_bar(*bar) for bar in bars],
         "summary": "What ignoring artists would have claimed: the same models, trained once more "
         "with the same parameters on the same tracks, divided as if no artist were known. What "
-        f"that adds ({text.listing(gaps)} points) is artists recognised, not genres; of "
-        f"{text.count(n_tested, 'test track')} a few points are chance.",
+        f"that adds ({text.listing(gaps)} points) is artists recognised, not genres, and chance: "
+        f"a few points, of {text.count(n_tested, 'test track')} divided once.",
     }
 
 

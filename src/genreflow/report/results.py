@@ -128,6 +128,11 @@ class Results:
         return "exact McNemar test" if alone else "permutation test of whole tracks"
 
     @property
+    def decision(self) -> str:
+        """What is counted: tracks, unless these are tested several times."""
+        return "track" if self.params.splits.repeats == 1 else "decision"
+
+    @property
     def alpha(self) -> float:
         """Below which p-value a difference counts as significant."""
         return 1 - self.params.evaluation.confidence

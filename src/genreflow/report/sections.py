@@ -148,8 +148,8 @@ def _corpus_size(results: Results, specs: dict[str, theme.Spec]) -> dict[str, An
         gains.append(f"{gain} points for {model}")
     return {
         "corpus_size": f"From {before['fraction']:.0%} to {last['fraction']:.0%} of the training "
-        f"tracks accuracy changes by {text.listing(gains)}. Where it still rises, more tracks "
-        "would help; where it doesn't, another model or better features would."
+        f"tracks accuracy changes by {text.listing(gains)}. Where it still rises by "
+        "more than the intervals allow for, more tracks like these would help that model."
     }
 
 
@@ -207,13 +207,14 @@ def hardest_section(results: Results) -> dict[str, Any]:
     """Return the tracks that most models got wrong."""
     table = results.table("hardest_tracks")
     tested = len(results.decisions.drop_duplicates(["fold", "track_id"]))
+    n_tested = text.count(tested, f"test {results.decision}")
     by_all = int((table["wrong"] == table["models"]).sum())
     return {
         "hardest": [
             {**row, "probability_text": text.ratio(row["probability"])}
             for row in table.head(_HARDEST).to_dict("records")
         ],
-        "hardest_summary": f"{text.integer(by_all)} of {text.count(tested, 'test track')} "
+        "hardest_summary": f"{text.integer(by_all)} of {n_tested} "
         f"defeated every model; {text.integer(tested - len(table))} were right for all.",
     }
 

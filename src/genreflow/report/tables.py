@@ -92,11 +92,11 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
         else ""
     )
     parts.append(
-        f"{text.count(int(track['n'].max()), 'test track')}, "
+        f"{text.count(int(track['n_tracks'].max()), 'test track')}, "
         f"{text.count(len(results.folds), 'fold')}, decisions by soft vote. "
         f"Brackets: {confidence} intervals over tracks (over groups where tracks are "
         f"grouped), one comparison at a time.{baseline} Learns from: training tracks, and "
-        "validation tracks that chose a number. Fit: seconds to train one fold."
+        "validation tracks held out. Fit: seconds to train one fold."
     )
     return "\n\n".join(parts) + "\n"
 

@@ -62,12 +62,12 @@ def corpus_size_curve(params: Params, features: Features, splits: Path, out: Pat
 
 
 def _part(fold: pd.DataFrame, fraction: float, salt: str) -> pd.DataFrame:
-    """Keep a share of each genre's training tracks; smaller parts lie within larger ones."""
+    """Keep about a share of each genre's training tracks, whole groups of them."""
     if fraction == 1:
         return fold
     train = fold[fold["role"] == "train"]
     kept = train.index[carve(train, fraction, salt)]
-    # A model needs a track of each genre, even where its only artist is larger than the share.
+    # A model needs a track of each genre, even where every group is larger than the share.
     lacking = ~train["genre"].isin(train.loc[kept, "genre"])
     first = train[lacking].drop_duplicates("genre").index
     return pd.concat([fold[fold["role"] != "train"], train.loc[kept.union(first)]])

@@ -2,7 +2,7 @@
 
 A model that has heard an artist recognises the voice, the band, the studio. How much of an accuracy
 is that shows where artists are listed: two cheap models are trained once more on folds that may
-divide artists, of the same number and sizes. Recordings found twice stay together all the same.
+divide artists. Recordings found twice are treated as in the honest folds.
 
 References
 ----------

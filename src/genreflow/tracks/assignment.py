@@ -23,7 +23,8 @@ from scipy.sparse import block_array, csr_array, eye_array, kron
 
 from genreflow.errors import GenreflowError
 
-_SECONDS = 60.0
+_NODES = 20_000
+"""Where the search for the best assignment ends; seconds would end it elsewhere elsewhere."""
 
 
 class SplitsError(GenreflowError):
@@ -199,8 +200,13 @@ def _best(
         constraints=constraints,
         integrality=np.repeat([1, 0], [n_parts * n_groups, n_parts * n_genres]),
         bounds=Bounds(0, np.repeat([1.0, np.inf], [n_parts * n_groups, n_parts * n_genres])),
-        options={"time_limit": _SECONDS},
+        options={"node_limit": _NODES},
     )
+    if found.x is None and found.status == 1:
+        raise SplitsError(
+            f"no way of dividing the {n_groups} groups of tracks was found in {_NODES} steps; "
+            "change splits.seed, or ask for fewer folds"
+        )
     if found.x is None:
         return None
     chosen = found.x[: n_parts * n_groups].reshape(n_parts, n_groups).argmax(axis=0)
