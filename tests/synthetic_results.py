@@ -14,6 +14,7 @@ import soundfile
 
 from genreflow import lineage, registry
 from genreflow.audio.write import write_audio
+from genreflow.columns import column_of
 from genreflow.corpus.scan import TrackFile
 from genreflow.evaluation.predictions import WHOLE_TRACK
 from genreflow.evaluation.run import evaluate
@@ -231,7 +232,11 @@ def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -
 
 
 def _splits(tracks: pd.DataFrame, n_folds: int, repeat: int) -> pd.DataFrame:
-    order = tracks.groupby("genre").cumcount().to_numpy() // (repeat + 1)
+    order = tracks.groupby("genre").cumcount()
+    if repeat:
+        drawn = pd.Series(np.random.default_rng(repeat).random(len(tracks)), index=tracks.index)
+        order = drawn.groupby(tracks["genre"]).rank().astype(int) - 1
+    order = order.to_numpy()
     parts = []
     for fold in range(n_folds):
         tested = order % max(n_folds, 3) == fold
@@ -276,7 +281,9 @@ def _predictions(
     shares = np.exp(logits)
     shares = (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
     keys["window"] = keys["window"].astype(np.int32)
-    return pd.concat([keys, pd.DataFrame(shares, columns=list(genres))], axis=1)
+    return pd.concat(
+        [keys, pd.DataFrame(shares, columns=[column_of(genre) for genre in genres])], axis=1
+    )
 
 
 def _write_metadata(

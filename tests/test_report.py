@@ -11,6 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -478,6 +479,21 @@ def test_several_runs_show_their_spread_in_table_and_leaderboard(tmp_path: Path)
     assert f"± {100 * spread['sd_seeds']:.1f} by seed" in html
     table = pd.read_csv(made.report / "comparison.csv").set_index(["model", "level"])
     assert table.loc[("xgb_mel", "track"), "sd_seeds"] == pytest.approx(spread["sd_seeds"])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"models": ("xgb_mel",), "n_folds": 1},
+        {"models": ("xgb_mel",), "n_folds": 3, "seeds": 2},
+        {"models": ("xgb_mel", "cnn"), "n_folds": 1, "repeats": 3},
+        {"models": ("xgb_mel", "svm_mel"), "n_folds": 2, "genres": ("seed", "fold")},
+    ],
+    ids=str,
+)
+def test_a_page_comes_of_every_shape_of_run(shape: dict[str, Any], tmp_path: Path) -> None:
+    made = finished(tmp_path, tracks_per_genre=6, windows=2, **shape)
+    assert "Leaderboard" in page_of(made)
 
 
 def test_one_run_shows_no_spread(page: str) -> None:
