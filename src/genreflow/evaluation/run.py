@@ -74,17 +74,17 @@ def evaluate(
         if test.per_window:
             levels[model]["window"] = test
             hard[model] = hard_vote(test)
-    ensemble = build_ensemble(
-        {model: soft_vote(rows.of_first_seed().of_role("valid")) for model, rows in loaded.items()},
-        {model: of_model["track"].of_first_seed() for model, of_model in levels.items()},
-    )
+    # Where models are set side by side track by track, each speaks through its first seed.
     single = {model: of_model["track"].of_first_seed() for model, of_model in levels.items()}
+    valid = {
+        model: soft_vote(rows.of_first_seed().of_role("valid")) for model, rows in loaded.items()
+    }
+    ensemble = build_ensemble(valid, single)
     if ensemble is not None:
         levels[ENSEMBLE] = {"track": ensemble.decisions}
     metrics, pairs = compare(levels, hard, split_table, params)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
-    # Where models are set side by side track by track, each speaks through its first seed.
-    one_seed = {model: part.of_first_seed() for model, part in tracks_of.items()}
+    one_seed = single if ensemble is None else single | {ENSEMBLE: ensemble.decisions}
     facts = model_facts(trained[METADATA], trained[PREDICTIONS])
     curves = read_histories(trained.get(HISTORY, {}), facts)
     stamp = lineage.stamp("evaluate", params, kind="evaluation")

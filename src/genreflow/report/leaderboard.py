@@ -56,10 +56,9 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
                 "winner": model == results.trained[0],
                 "accuracy": metrics["accuracy"],
                 "accuracy_text": text.percent(metrics["accuracy"]),
-                "interval_text": f"{text.percent(get('accuracy_low'))[:-2]} to "
-                f"{text.percent(get('accuracy_high'))}"
-                if has_interval
-                else "",
+                "interval_text": text.between(
+                    get("accuracy_low"), get("accuracy_high"), text.percent
+                ),
                 "at": f"{_position(metrics['accuracy'], low, high):.2f}",
                 "low": None if left is None else f"{left:.2f}",
                 "width": None
@@ -69,10 +68,7 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
                 "f1_text": text.ratio(metrics["f1_macro"]),
                 "delta": _value(get("delta_accuracy")),
                 "delta_text": text.NONE if is_baseline else text.points(get("delta_accuracy")),
-                "delta_interval": f"{text.points(get('delta_low'))} to "
-                f"{text.points(get('delta_high'))}"
-                if "delta_low" in metrics
-                else "",
+                "delta_interval": text.between(get("delta_low"), get("delta_high"), text.points),
                 "p": _value(get("p_adjusted")),
                 "p_text": text.p_value(get("p_adjusted")),
                 "significant": "p_adjusted" in metrics and metrics["p_adjusted"] < results.alpha,
