@@ -190,7 +190,7 @@ def make_run(
 
 
 def _ungrouped() -> dict[str, object]:
-    claim = {"n": 100, "n_train": 70.0, "low": 0.8, "high": 0.95}
+    claim = {"n": 100, "n_train": 70.0}
     return {"models": {model: {"accuracy": 0.9} | claim for model in registry.PROBES}}
 
 

@@ -151,6 +151,7 @@ def test_every_parameter_is_described():
         ({"evaluation": {"models": ["xgb_mel", "xgb_mel"]}}, "twice"),
         ({"models": {"cnn": {"filters": [8, 16]}}}, r"models\.cnn\.filters"),
         ({"models": {"svm_mel": {"seed": 5_000_000_000}}}, r"models\.svm_mel\.seed: .*4294967295"),
+        ({"corpus_size": {"fractions": [0.5, 0.5]}}, r"corpus_size: .*at least two different"),
         ({"splits": {"seed": 2**32}}, r"splits\.seed: .*4294967295"),
         ({"models": {"transformer": {}}}, r"models\.transformer: no such model"),
         ({"evaluation": {"models": ["xgb_mel", "knn"]}}, "no such model; there are svm_mel, xgb"),

@@ -524,6 +524,27 @@ def test_a_learning_curve_says_what_more_data_did(tmp_path: Path) -> None:
     assert '"chart-size"' in html
 
 
+def test_a_curve_without_intervals_is_drawn_all_the_same(tmp_path: Path) -> None:
+    made = finished(tmp_path, models=("xgb_mel",))
+    point = {"model": "xgb_mel", "n": 6, "n_train": 20, "accuracy": 0.5}
+    write_json({"points": [point | {"fraction": f} for f in (0.5, 1.0)]}, made.corpus_size)
+    assert '"chart-size"' in page_of(made)
+
+
+def test_with_several_seeds_it_says_which_of_them_speaks_and_counts_decisions(
+    tmp_path: Path,
+) -> None:
+    made = finished(tmp_path, models=("xgb_mel", "cnn"), n_folds=3, seeds=11)
+    page_of(made)
+    said = answer.plain_answer(read_results(made.params, made.inputs))
+    assert said.count("(first seeds alone)") == 2
+    card = (made.report / "model_cards/cnn.md").read_text(encoding="utf-8")
+    # Ten test tracks of a genre, eleven times.
+    assert re.search(r"\| blues \|.*\| 110 \|", card)
+    assert "| F1 | decisions |" in card
+    assert card.index("'0.2'") < card.index("'0.10'")
+
+
 def test_every_row_says_what_the_model_learnt_from(run: Run) -> None:
     table = pd.read_csv(run.report / "comparison.csv")
     assert set(zip(table["n_train"], table["n_valid"], strict=True)) == {(36.0, 12.0)}

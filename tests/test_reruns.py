@@ -356,7 +356,8 @@ def test_a_script_reruns_its_own_step(finished):
 
 def test_the_table_says_what_follows_from_what():
     assert generate.reruns("report.title") == ["report"]
-    assert generate.reruns("evaluation") == ["evaluate", "report"]
+    assert generate.reruns("evaluation.seed") == ["evaluate", "report"]
+    assert generate.reruns("evaluation.confidence") == ["corpus_size", "evaluate", "report"]
     assert generate.reruns("models.cnn") == ["train_cnn", "evaluate", "report"]
     assert generate.reruns("features.handcrafted") == [
         "handcrafted",

@@ -167,6 +167,36 @@ def test_a_repeat_is_what_its_seed_gives_alone(strategy):
     pd.testing.assert_frame_equal(later.reset_index(drop=True), second)
 
 
+def of_three_artists(roles):
+    """Three genres, three artists of ten tracks each, who have these roles."""
+    table = tracks(30)
+    groups = groups_of(table, 10)
+    number = groups["group"].str.split().str[1].astype(int) % 3
+    listed = pd.DataFrame(
+        {"track_id": table["track_id"], "role": number.map(dict(enumerate(roles)))}
+    )
+    return table, groups, listed.dropna(ignore_index=True)
+
+
+def test_large_artists_of_a_partition_leave_validation_tracks():
+    """A share of 15 % is less than an artist has; one of two validates all the same."""
+    table, groups, listed = of_three_artists(["train", "train", "test"])
+    splits = make_splits(table, groups, listed, Splits(strategy="predefined"))
+    counts = pd.crosstab(splits["genre"], splits["role"])
+    assert (counts == 10).all(axis=None)
+    assert (roles_by_group(splits) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("roles", "role"),
+    [(["train", "test", None], "valid"), (["train", "valid", None], "test")],
+)
+def test_a_partition_without_a_role_is_refused_before_a_model_trips_over_it(roles, role):
+    table, groups, listed = of_three_artists(roles)
+    with pytest.raises(SplitsError, match=rf"no track has the role {role}.*data/roles\.csv"):
+        make_splits(table, groups, listed, Splits(strategy="predefined"))
+
+
 def test_a_given_partition_is_not_repeated():
     with pytest.raises(ParamsError, match="repeats"):
         parse({"splits": {"strategy": "predefined", "repeats": 2}})

@@ -132,13 +132,16 @@ def test_ignoring_artists_claims_what_keeping_them_apart_does_not(corpus: Corpus
         assert claim["accuracy"] > 0.85
         assert apart[model]["accuracy"] < 0.65
         assert claim["n"] == len(_GENRES) * _ARTISTS * _EACH
-        assert claim["low"] <= claim["accuracy"] <= claim["high"]
 
 
-def test_the_interval_of_the_claim_is_over_artists(corpus: Corpus) -> None:
+def test_the_interval_of_a_point_is_over_artists_and_of_the_level_asked_for(corpus: Corpus) -> None:
     """Eight artists tell less than forty tracks of as many artists would."""
-    claim = corpus.ungrouped()["models"]["xgb_mel"]
-    assert claim["high"] - claim["low"] > 0.1
+    widths = {}
+    for confidence in (0.8, 0.95):
+        point = corpus.curve(evaluation={"confidence": confidence})["points"][-1]
+        assert point["low"] <= point["accuracy"] <= point["high"]
+        widths[confidence] = point["high"] - point["low"]
+    assert 0.2 < widths[0.8] < widths[0.95]
 
 
 def test_without_artists_there_is_nothing_to_ignore(tmp_path: Path) -> None:

@@ -160,8 +160,16 @@ class CorpusSize(Section):
 
     enabled: bool = Field(False, description="Whether to find out.")
     fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.25, 0.5, 1.0], min_length=2, description="Shares of the training tracks."
+        [0.25, 0.5, 1.0], description="Shares of the training tracks."
     )
+
+    @model_validator(mode="after")
+    def _a_curve_has_two_points(self) -> Self:
+        if len(set(self.fractions)) < 2:
+            raise ValueError(
+                f"fractions ({self.fractions}) make no curve; name at least two different shares"
+            )
+        return self
 
 
 class Exploration(Section):

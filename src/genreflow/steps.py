@@ -35,7 +35,8 @@ class Step:
     needs
         Steps whose artifacts it reads.
     settings
-        Parameters that decide which files it reads or makes, but not what these hold.
+        Single parameters of other sections that it reads, too: most of them decide which files it
+        reads or makes.
     per
         What there is one job for: each genre, shard or training (a fold with a seed); None where
         one job does it all.
@@ -122,7 +123,10 @@ def _steps() -> Iterator[Step]:
     )
     probes = [MODELS[name] for name in PROBES]
     kinds = [FEATURES[probe.features] for probe in probes]
-    for study, needs in (("ungrouped", ("tracks", "splits")), ("corpus_size", ("splits",))):
+    for study, needs, settings in (
+        ("ungrouped", ("tracks", "splits"), ()),
+        ("corpus_size", ("splits",), ("evaluation.confidence",)),
+    ):
         yield Step(
             study,
             (
@@ -133,6 +137,7 @@ def _steps() -> Iterator[Step]:
             study,
             (*(probe.section for probe in probes), study),
             needs=(*(kind.name for kind in kinds), *needs),
+            settings=settings,
             facts={"probes": PROBES},
         )
     yield Step(

@@ -83,6 +83,7 @@ rule corpus_size:
     params:
         **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
         corpus_size=PARAMS.section("corpus_size"),
+        confidence=PARAMS.evaluation.confidence,
         code=CODE["corpus_size"],
     message:
         "Train two cheap models on parts of the training tracks, to see if more would help"

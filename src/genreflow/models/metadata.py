@@ -86,7 +86,9 @@ def read_metadata(folder: Path) -> Metadata:
             "such as results/models/cnn/0"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{path}: is damaged ({error}); train the model anew") from None
+        raise ModelFileError(
+            f"{path}: is damaged, or of another version ({error}); train the model anew"
+        ) from None
     if stamp.format != FORMAT:
         raise ModelFileError(
             f"{path}: has format {stamp.format}, but this version reads {FORMAT}; "

@@ -39,7 +39,7 @@ def _certainty(results: Results) -> str:
     commonest = text.percent(support.max() / support.sum())
     chance = f"always answering the commonest genre would score {commonest}"
     if "accuracy_low" not in best:
-        return f"One test track is too few for an interval; {chance}."
+        return f"Test tracks that all belong together are too few for an interval; {chance}."
     low, high = text.percent(best["accuracy_low"])[:-2], text.percent(best["accuracy_high"])
     confidence = f"{100 * results.params.evaluation.confidence:g} %"
     return (
@@ -102,7 +102,7 @@ def _runner_up(results: Results) -> str:
     return (
         f"The runner-up is {second} ({text.percent(results.track(second)['accuracy'])}): "
         f"{text.count(int(pair['only_model']), results.decision)} only {best} gets right, "
-        f"{text.integer(int(pair['only_other']))} only {second}."
+        f"{text.integer(int(pair['only_other']))} only {second}{_by_first_seed(results)}."
     )
 
 
@@ -128,8 +128,14 @@ def _ensemble(results: Results) -> str:
     )
     return (
         f"A soft vote of all models reaches {text.percent(accuracy)}, "
-        f"{verdict} the best single model."
+        f"{verdict} the best single model{_by_first_seed(results)}."
     )
+
+
+def _by_first_seed(results: Results) -> str:
+    """Say that a count or an ensemble is of first trainings, where there are more."""
+    several = any(results.track(model)["n_seeds"] > 1 for model in results.models)
+    return " (first seeds alone)" if several else ""
 
 
 def key_figures(results: Results) -> list[tuple[str, str, str]]:

@@ -57,7 +57,7 @@ def fold_spread(table: pd.DataFrame, models: list[str]) -> Drawing:
     base = alt.Chart(table, height=26 * len(models)).encode(
         x=alt.X(
             "accuracy:Q",
-            title="accuracy of a fold [share of its test tracks]",
+            title="accuracy of a fold [share of its decisions]",
             axis=alt.Axis(format="%", tickCount=6),
             scale=alt.Scale(zero=False, padding=12),
         ),
@@ -67,7 +67,7 @@ def fold_spread(table: pd.DataFrame, models: list[str]) -> Drawing:
         tooltip=[
             "model",
             "fold",
-            alt.Tooltip("n", title="test tracks"),
+            alt.Tooltip("n", title="decisions"),
             alt.Tooltip("accuracy", format=".1%"),
             alt.Tooltip("f1_macro", title="macro F1", format=".3f"),
         ]
@@ -225,8 +225,8 @@ def corpus_size(table: pd.DataFrame) -> Drawing:
             "model",
             alt.Tooltip("n_train", title="training tracks", format=".0f"),
             alt.Tooltip("accuracy", format=".1%"),
-            alt.Tooltip("low", title="interval from", format=".1%"),
-            alt.Tooltip("high", title="to", format=".1%"),
+            alt.Tooltip("low:Q", title="interval from", format=".1%"),
+            alt.Tooltip("high:Q", title="to", format=".1%"),
         ],
     )
     whiskers = base.mark_rule(opacity=0.45, strokeWidth=3).encode(y="low:Q", y2="high:Q")

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from genreflow import registry
+from genreflow.folds import name_order
 from genreflow.registry import BASELINE
 from genreflow.report import text
 from genreflow.report.costs import Cost
@@ -128,9 +129,7 @@ def _mistakes(confusion: pd.DataFrame, model: str) -> str:
 
 def _chosen(results: Results, model: str) -> str:
     """Return what each training chose as YAML; "" where it chose nothing."""
-    chosen = {
-        fold: facts["best"]
-        for fold, facts in results.model_facts[model].items()
-        if facts.get("best")
-    }
-    return yaml.safe_dump(chosen, sort_keys=True) if chosen else ""
+    facts = results.model_facts[model]
+    trainings = sorted(facts, key=name_order)
+    chosen = {name: best for name in trainings if (best := facts[name].get("best"))}
+    return yaml.safe_dump(chosen, sort_keys=False) if chosen else ""

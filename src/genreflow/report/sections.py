@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -140,6 +141,8 @@ def _corpus_size(results: Results, specs: dict[str, theme.Spec]) -> dict[str, An
     points = pd.DataFrame(results.corpus_size.get("points", []))
     if points.empty:
         return {"corpus_size": ""}
+    # Where all test tracks are of one group, there are no intervals.
+    points = points.assign(low=points.get("low", np.nan), high=points.get("high", np.nan))
     specs["chart-size"] = theme.interactive(charts.corpus_size(points))
     gains = []
     for model, part in points.groupby("model", sort=False):

@@ -56,8 +56,8 @@ def corpus_size_curve(params: Params, features: Features, splits: Path, out: Pat
         for fraction in sorted(set(params.corpus_size.fractions)):
             parts = [_part(fold, fraction, f"{params.splits.seed}/size") for fold in folds]
             trial = run_trial(model, parts, params, features, splits)
-            summary = trial.summary(params.evaluation.confidence)
-            points.append({"model": model, "fraction": fraction, **summary})
+            interval = trial.interval(params.evaluation.confidence)
+            points.append({"model": model, "fraction": fraction, **trial.summary(), **interval})
     write_json({"points": points}, out)
 
 

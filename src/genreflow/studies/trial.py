@@ -26,12 +26,12 @@ Features = Mapping[str, Sequence[Path]]
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it: one row per fold and test track (track_id, group, right), and the means.
+    """What came of it.
 
     Parameters
     ----------
     tested
-        Columns track_id, group, right.
+        One row per fold and test track: track_id, group, right.
     n_train
         Training tracks of a fold, mean over folds.
     """
@@ -39,16 +39,19 @@ class Trial:
     tested: pd.DataFrame
     n_train: float
 
-    def summary(self, confidence: float) -> dict[str, Any]:
-        """Return n (test tracks), n_train, accuracy, and low and high of its interval."""
-        right = self.tested["right"].to_numpy(dtype=float)
-        found: dict[str, Any] = {
-            "n": len(right),
+    def summary(self) -> dict[str, Any]:
+        """Return n (test tracks), n_train and accuracy."""
+        return {
+            "n": len(self.tested),
             "n_train": round(self.n_train, 1),
-            "accuracy": float(right.mean()),
+            "accuracy": float(self.tested["right"].mean()),
         }
-        interval = proportion_interval(right, self.tested["group"].tolist(), confidence)
-        return found if interval is None else found | {"low": interval.low, "high": interval.high}
+
+    def interval(self, confidence: float) -> dict[str, float]:
+        """Return low and high of the accuracy; nothing where all test tracks are of one group."""
+        right = self.tested["right"].to_numpy(dtype=float)
+        found = proportion_interval(right, self.tested["group"].tolist(), confidence)
+        return {} if found is None else {"low": found.low, "high": found.high}
 
 
 def run_trial(

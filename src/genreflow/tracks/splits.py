@@ -69,7 +69,7 @@ def make_splits(
     folds = _divided(tracks, params) if params.drawn else [_predefined(tracks, roles, params)]
     named = [fold.assign(fold=name) for name, fold in zip(fold_names(params), folds, strict=True)]
     splits = pd.concat(named, ignore_index=True)[COLUMNS]
-    _check_roles(splits, strict=params.drawn)
+    _check_roles(splits, params)
     return splits
 
 
@@ -217,7 +217,8 @@ def _predefined(tracks: pd.DataFrame, roles: pd.DataFrame, params: Splits) -> pd
         # The only group of a genre stays in training: a model can't do without.
         groups = fold[~tested].groupby("genre")["group"].nunique()
         alone = fold["genre"].map(groups).fillna(0) < 2
-        carved = _with_validation(fold[~alone | tested], tested, params, strict=False)
+        part = ~alone | tested
+        carved = _with_validation(fold[part], tested[part], params)
         fold.loc[carved.index, "role"] = carved["role"]
     return _drop_leaks(fold)
 
@@ -235,19 +236,26 @@ def _drop_leaks(fold: pd.DataFrame) -> pd.DataFrame:
     return fold[~leaks]
 
 
-def _check_roles(splits: pd.DataFrame, *, strict: bool) -> None:
+def _check_roles(splits: pd.DataFrame, params: Splits) -> None:
     """Raise, or where a partition is given warn, if a genre has no track of some role.
 
-    Only training tracks are indispensable: a model can't know a genre that it has never heard.
+    For a genre only training tracks are indispensable there: a model can't know what it has never
+    heard. But some genre must have validation and test tracks.
     """
     lacking = _lacking(splits)
     for fold, genre, role in lacking.itertuples(index=False, name=None):
-        if strict or role == "train":
+        if params.drawn or role == "train":
             raise SplitsError(
                 f"genre {genre} has no {role} track in fold {fold}: add tracks, remove the genre's "
                 "folder, or change the splits section of params.yaml"
             )
         log.warning("genre %s has no %s track", genre, role)
+    for role in ROLES:
+        if not (splits["role"] == role).any():
+            raise SplitsError(
+                f"no track has the role {role}: list some in {params.file}, or change "
+                "splits.strategy"
+            )
 
 
 def _lacking(splits: pd.DataFrame, roles: Sequence[str] = ROLES) -> pd.DataFrame:
