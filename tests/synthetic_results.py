@@ -207,9 +207,11 @@ def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -
                     "codec": "WAV/PCM_16",
                     "sample_rate": 22050,
                     "channels": 1,
+                    "decoder": "libsndfile",
                     "seconds": float(np.round(rng.uniform(8, 30), 3)),
                     "status": "ok",
                     "reason": "",
+                    "remark": "",
                     "source_sha256": hashlib.sha256(name.encode()).hexdigest(),
                     "pcm_sha256": hashlib.sha256(name.encode()).hexdigest(),
                     "duplicate_group": "",
@@ -217,6 +219,8 @@ def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -
                 }
             )
     table = pd.DataFrame(rows)
+    table["claimed_seconds"] = table["decoded_seconds"] = table["seconds"]
+    table.loc[3, "remark"] = "holds 5.1 s; its header claims <b>20 s</b>"
     table.loc[[0, 1], ["duplicate_group", "duplicate_kind"]] = ["d000", "exact"]
     table.loc[[2, per_genre], ["duplicate_group", "duplicate_kind"]] = ["d001", "near"]
     bad = table.iloc[-1:].assign(
@@ -227,6 +231,8 @@ def _tracks(genres: tuple[str, ...], per_genre: int, rng: np.random.Generator) -
         sample_rate=0,
         channels=0,
         codec="",
+        decoder="",
+        remark="",
     )
     return pd.concat([table, bad], ignore_index=True)
 

@@ -48,6 +48,10 @@ class Audio(Section):
     """Decoding."""
 
     sample_rate: int = Field(22050, ge=4000, description="Sample rate of the cache [Hz].")
+    start: Literal["beginning", "middle"] | Annotated[float, Field(ge=0)] = Field(
+        "beginning",
+        description="Where the excerpt of a track begins: beginning, middle, or after so much [s].",
+    )
     max_seconds: PositiveFloat = Field(30.0, description="Read at most so much of a track [s].")
     min_seconds: PositiveFloat = Field(
         1.5, description="Set shorter tracks aside [s]; at least features.mel.window_seconds."

@@ -1,7 +1,4 @@
-"""Decode the beginning of one file to mono, one sample rate, 16 bit.
-
-libsndfile reads the file, or ffmpeg where libsndfile can't; soxr resamples.
-"""
+"""Decode an excerpt of one file to mono, one sample rate, 16 bit."""
 
 from __future__ import annotations
 
@@ -14,13 +11,19 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
-from genreflow.audio import ffmpeg
 from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.excerpt import Excerpt, listen
+from genreflow.audio.ffmpeg import FfmpegError, FfmpegMissingError, FfmpegStream
+from genreflow.audio.sndfile import MISSED_SECONDS, SndfileStream
+from genreflow.audio.stream import SAMPLE_RATES, Stream
 from genreflow.errors import GenreflowError
 from genreflow.params import Audio
 
-BLOCK_FRAMES = 1 << 16
-"""Frames decoded at a time, so that a file that breaks off yields what came before."""
+LOUDEST = 10.0
+"""Amplitude up to which peaks are brought down to full scale; what lies above is clipped."""
+
+WHOLE_NUMBERS = 0.01
+"""A recording with more than this share of its samples above that holds whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,31 @@ class Source:
     Parameters
     ----------
     codec
-        Container and encoding, ``"FLAC/PCM_16"``.
+        Container and encoding, ``"FLAC/PCM_16"``, or ffmpeg's name of the encoding.
+    decoder
+        ``"libsndfile"`` or ``"ffmpeg"``.
     sample_rate
         Of the file [Hz].
     channels
         Of the file.
     seconds
-        Length of the file, however much of it was read.
+        Length of the file as far as it is known; what was decoded where the header claims nothing.
+    claimed_seconds
+        Length that the file's header claims; None where it claims none.
+    decoded_seconds
+        Length of the excerpt that was decoded.
+    remark
+        What is unusual about a file that can be used; ``""`` for almost all.
     """
 
     codec: str = ""
+    decoder: str = ""
     sample_rate: int = 0
     channels: int = 0
     seconds: float = 0.0
+    claimed_seconds: float | None = None
+    decoded_seconds: float = 0.0
+    remark: str = ""
 
 
 UNKNOWN = Source()
@@ -66,54 +81,55 @@ class Decoded:
 
 
 def decode(path: Path, params: Audio) -> Decoded:
-    """Decode the beginning of a file to mono int16 at ``params.sample_rate``.
+    """Decode an excerpt of a file to mono int16 at ``params.sample_rate``.
 
-    Channels are averaged, and amplitudes beyond full scale are clipped. A 16-bit mono file at
-    that rate comes through sample for sample. A file that breaks off is used as far as it goes.
+    Channels are averaged. A 16-bit mono file at that rate comes through sample for sample. A file
+    that breaks off is used as far as it goes; peaks above full scale, as lossy codecs and float
+    masters have, are brought down to it with all of the excerpt. libsndfile decodes, or ffmpeg
+    where libsndfile can't or may not have found all (:mod:`genreflow.audio.sndfile`).
 
     Raises
     ------
     RejectedError
-        The file can't be read or decoded, holds NaN or infinite samples, is silent or too short.
+        The file can't be read or decoded whole, holds NaN or infinite samples or none of a
+        sensible amplitude, is silent or too short.
     """
-    mono, source = _read(path, params.max_seconds)
-    seconds = len(mono) / source.sample_rate if len(mono) else 0.0
+    stream, excerpt = _hear(path, params)
+    source = _describe(stream, excerpt)
+    mono, seconds = excerpt.mono, source.decoded_seconds
     if seconds < params.min_seconds:
         raise RejectedError(
-            f"decoded to {seconds:.3g} s; expected at least {params.min_seconds:g} s "
-            "(audio.min_seconds). The file may be truncated",
+            f"decoded to {seconds:.3g} s{_after_silence(excerpt)}; expected at "
+            f"least {params.min_seconds:g} s (audio.min_seconds). The file may be truncated",
             source,
         )
-    peak = max(float(mono.max()), -float(mono.min()))
+    highest, lowest = float(mono.max()), float(mono.min())
+    peak = max(highest, -lowest)
     if not math.isfinite(peak):
         raise RejectedError(
             "holds samples that are NaN or infinite; export it again from its source", source
         )
-    if peak < 10 ** (params.silence_db / 20):
+    # Not the peak: a constant offset is no sound.
+    swing = (highest - lowest) / 2
+    if swing < 10 ** (params.silence_db / 20):
         raise RejectedError(
-            f"is silent: the mono mix peaks at {_decibels(peak)}; expected at least "
-            f"{params.silence_db:g} dB (audio.silence_db)",
+            f"is silent: {_without_offset(peak, swing)}the mono mix peaks at {_decibels(swing)}; "
+            f"expected at least {params.silence_db:g} dB (audio.silence_db)",
             source,
         )
-    if source.sample_rate != params.sample_rate:
-        mono = soxr.resample(mono, source.sample_rate, params.sample_rate, quality="HQ")
+    if peak > LOUDEST and np.mean(np.abs(mono) > LOUDEST) > WHOLE_NUMBERS:
+        raise RejectedError(
+            f"peaks at +{_decibels(peak)} above full scale: its samples seem to be whole numbers "
+            "in a format for amplitudes from -1 to 1; divide them, by 32768 for 16 bit",
+            source,
+        )
+    if stream.sample_rate != params.sample_rate:
+        mono = soxr.resample(mono, stream.sample_rate, params.sample_rate, quality="HQ")
     return Decoded(_quantise(mono), source)
 
 
-def _decibels(peak: float) -> str:
-    return f"{20 * math.log10(peak):.1f} dB" if peak > 0 else "zero"
-
-
-def _quantise(mono: npt.NDArray[np.float32]) -> Samples:
-    """Round to 16 bit; overwrites `mono`."""
-    mono *= np.float32(FULL_SCALE)
-    np.rint(mono, out=mono)
-    np.clip(mono, -FULL_SCALE, FULL_SCALE - 1, out=mono)
-    return mono.astype(np.int16)
-
-
-def _read(path: Path, max_seconds: float) -> tuple[npt.NDArray[np.float32], Source]:
-    """Return the mono mix at the file's own rate, (frames,), and what the file is."""
+def _hear(path: Path, params: Audio) -> tuple[Stream, Excerpt]:
+    """Listen to the file through libsndfile and, where that may not be all, through ffmpeg."""
     try:
         if path.stat().st_size == 0:
             raise RejectedError("is empty (0 bytes)")
@@ -121,46 +137,84 @@ def _read(path: Path, max_seconds: float) -> tuple[npt.NDArray[np.float32], Sour
             pass  # libsndfile calls every failure to open a "System error"
     except OSError as error:
         raise RejectedError(f"can't be opened ({error.strerror})") from None
+    first: tuple[SndfileStream, Excerpt] | None = None
     try:
-        with sf.SoundFile(path) as file:
-            return _read_blocks(file, max_seconds)
+        stream = SndfileStream(path)
     except sf.LibsndfileError as error:
-        complaint = error.error_string.rstrip(".")
+        doubt = f"libsndfile can't read it ({error.error_string.rstrip('.')})"
+    else:
+        _check_rate(stream)
+        with stream:
+            first = stream, listen(stream, params)
+        doubt = stream.doubt or (stream.doubt_about_end(first[1].end) if first[1].ended else "")
+        if not doubt:
+            return first
     try:
-        stream = ffmpeg.read(path, max_seconds)
-    except ffmpeg.FfmpegError as error:
-        raise RejectedError(f"libsndfile can't read it ({complaint}), and {error}") from None
-    channels = stream.samples.shape[1]
-    source = Source(f"ffmpeg/{stream.codec}", stream.sample_rate, channels, stream.seconds)
-    return _mono(stream.samples), source
+        second = FfmpegStream(path)
+        _check_rate(second)
+        heard = second, listen(second, params)
+    except FfmpegError as error:
+        # Without ffmpeg nobody knows what is missing; with it, there is no more to be had.
+        if first is None or isinstance(error, FfmpegMissingError):
+            raise RejectedError(f"{doubt}, and {error}") from None
+        return first
+    if first is None:
+        return heard
+    # What ffmpeg calls the length of a file whose header gives none is a guess.
+    second.claimed = stream.claimed
+    gained = heard[1].seconds - first[1].seconds
+    # Where the length is in doubt, so is the place that an excerpt was taken from.
+    return heard if gained > (-MISSED_SECONDS if stream.doubt else MISSED_SECONDS) else first
 
 
-def _read_blocks(file: sf.SoundFile, max_seconds: float) -> tuple[npt.NDArray[np.float32], Source]:
-    wanted = min(file.frames, math.ceil(max_seconds * file.samplerate))
-    mono = np.empty(wanted, dtype=np.float32)
-    read = 0
-    while read < wanted:
-        space = mono[read : read + BLOCK_FRAMES]
-        try:
-            if file.channels == 1:
-                block = file.read(out=space)
-            else:
-                block = file.read(len(space), dtype="float32")
-                space[: len(block)] = _mono(block)
-        except sf.LibsndfileError:
-            break
-        if not len(block):
-            break
-        read += len(block)
-    # A header may promise more than there is.
-    frames = file.frames if read == wanted else read
-    codec = f"{file.format}/{file.subtype}"
-    return mono[:read], Source(codec, file.samplerate, file.channels, frames / file.samplerate)
+def _check_rate(stream: Stream) -> None:
+    if stream.sample_rate not in SAMPLE_RATES:
+        raise RejectedError(
+            f"claims a sample rate of {stream.sample_rate} Hz; expected {SAMPLE_RATES.start} to "
+            f"{SAMPLE_RATES.stop - 1} Hz. Its header seems damaged"
+        )
 
 
-def _mono(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Average the channels of (frames, channels)."""
-    channels = block.shape[1]
-    # A product with a constant vector takes a tenth of the time of a mean along short rows.
-    mono: npt.NDArray[np.float32] = block @ np.full(channels, 1 / channels, dtype=np.float32)
-    return mono
+def _describe(stream: Stream, excerpt: Excerpt) -> Source:
+    claimed = stream.claimed
+    known = excerpt.end if excerpt.ended or claimed is None else max(claimed, excerpt.end)
+    remarks = []
+    if excerpt.channel is not None:
+        remarks.append(f"its channels cancel out; channel {excerpt.channel + 1} was read alone")
+    if excerpt.skipped:
+        remarks.append(f"heard from {excerpt.begin:.3g} s on: silent before")
+    if excerpt.ended and claimed is not None and abs(claimed - excerpt.end) > MISSED_SECONDS:
+        remarks.append(f"holds {excerpt.end:.3g} s; its header claims {claimed:.3g} s")
+    if isinstance(stream, FfmpegStream) and stream.goes_on and excerpt.ended:
+        remarks.append("goes on after that: several files in one? Only the first can be read")
+    return Source(
+        codec=stream.codec,
+        decoder=stream.decoder,
+        sample_rate=stream.sample_rate,
+        channels=stream.channels,
+        seconds=known,
+        claimed_seconds=claimed,
+        decoded_seconds=excerpt.seconds,
+        remark="; ".join(remarks),
+    )
+
+
+def _after_silence(excerpt: Excerpt) -> str:
+    return f" after {excerpt.skipped:.3g} s of silence" if excerpt.skipped else ""
+
+
+def _without_offset(peak: float, swing: float) -> str:
+    return "without its constant offset, " if peak > 2 * swing else ""
+
+
+def _decibels(amplitude: float) -> str:
+    return f"{20 * math.log10(amplitude):.1f} dB" if amplitude > 0 else "zero"
+
+
+def _quantise(mono: npt.NDArray[np.float32]) -> Samples:
+    """Round to 16 bit, with the peak brought down to full scale; overwrites `mono`."""
+    peak = max(float(mono.max()), -float(mono.min()))
+    mono *= np.float32(FULL_SCALE / np.clip(peak, 1, LOUDEST))
+    np.rint(mono, out=mono)
+    np.clip(mono, -FULL_SCALE, FULL_SCALE - 1, out=mono)
+    return mono.astype(np.int16)

@@ -3,78 +3,111 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from genreflow.audio.stream import Floats
 from genreflow.errors import GenreflowError
 
 SECONDS_TO_WAIT = 300
 """A file that keeps ffmpeg busy for longer than this is set aside."""
+
+BLOCK_FRAMES = 1 << 14
+"""Frames taken from ffmpeg at a time."""
+
+LONGEST_PACKET = 0.5
+"""Time stamps tell where the last packet begins; it may last so long [s]."""
+
+_FFMPEG = ("ffmpeg", "-nostdin", "-v", "error")
+_PROGRESS = ("-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-")
 
 
 class FfmpegError(GenreflowError):
     """ffmpeg is missing or can't read the file; the message is short enough for a table."""
 
 
-@dataclass(frozen=True)
-class Stream:
-    """The first audio stream of a file.
+class FfmpegMissingError(FfmpegError):
+    """ffmpeg or ffprobe is not installed."""
+
+
+class FfmpegStream:
+    """The first audio stream of a file; a :class:`genreflow.audio.stream.Stream`.
 
     Parameters
     ----------
-    samples
-        float32, (frames, channels), at the stream's own rate.
-    sample_rate
-        Frames per second.
-    codec
-        ffmpeg's name of the codec.
-    seconds
-        Length that the file claims, or that was decoded if it claims none.
-    """
+    path
+        The file.
 
-    samples: npt.NDArray[np.float32]
-    sample_rate: int
-    codec: str
-    seconds: float
-
-
-def read(path: Path, max_seconds: float) -> Stream:
-    """Decode at most the first `max_seconds` of the first audio stream.
+    Attributes
+    ----------
+    goes_on
+        Whether the file holds many more bytes than uncompressed samples of its length take.
 
     Raises
     ------
     FfmpegError
-        ffmpeg or ffprobe is not installed, finds no audio stream, or decodes nothing.
+        ffmpeg or ffprobe is not installed, or finds no audio stream that makes sense.
     """
-    for tool in ("ffmpeg", "ffprobe"):
-        if shutil.which(tool) is None:
-            raise FfmpegError(f"{tool}, which may read it, is not installed; install ffmpeg")
-    about = _probe(path)
-    channels, sample_rate = int(about["channels"]), int(about["sample_rate"])
-    decoded = _run(
-        [
-            *("ffmpeg", "-nostdin", "-v", "error", *_input(path), "-map", "0:a:0"),
-            *("-t", str(max_seconds), "-f", "f32le", "-"),
-        ]
-    )
-    whole = len(decoded.stdout) - len(decoded.stdout) % (4 * channels)
-    # A copy, because bytes can't be written to.
-    samples = np.frombuffer(decoded.stdout[:whole], dtype="<f4").reshape(-1, channels).copy()
-    if not len(samples):
-        raise FfmpegError(f"ffmpeg decoded nothing ({_complaint(decoded.stderr)})")
-    seconds = float(about.get("duration", len(samples) / sample_rate))
-    return Stream(samples, sample_rate, str(about["codec_name"]), seconds)
+
+    decoder = "ffmpeg"
+
+    def __init__(self, path: Path) -> None:
+        for tool in ("ffmpeg", "ffprobe"):
+            if shutil.which(tool) is None:
+                raise FfmpegMissingError(
+                    f"{tool}, which may read it, is not installed; install ffmpeg"
+                )
+        self._path = path
+        about = _probe(path)
+        self.codec = str(about["codec_name"])
+        self.channels, self.sample_rate = int(about["channels"]), int(about["sample_rate"])
+        self.claimed = float(about["duration"]) if "duration" in about else None
+        bytes_read = int(about.get("bits_per_sample", 0)) / 8 * self.channels * self.sample_rate
+        left = path.stat().st_size - bytes_read * (self.claimed or 0)
+        self.goes_on = 0 < bytes_read <= left and path.stat().st_size <= 10 * left
+
+    def length(self) -> float | None:
+        """Return the length [s] by the time stamps of all packets: a header may only guess."""
+        lines = _run([*_FFMPEG, *_input(self._path), "-c", "copy", *_PROGRESS]).stdout
+        times = re.findall(rb"^out_time_us=(\d+)$", lines, re.M)
+        if not times:
+            return self.claimed
+        last_packet = int(times[-1]) / 1e6
+        right = self.claimed is not None and 0 <= self.claimed - last_packet < LONGEST_PACKET
+        return self.claimed if right else last_packet
+
+    def blocks(self, begin: float) -> Generator[Floats]:
+        """Yield (frames, channels) from `begin` [s] to the end, or to where decoding fails.
+
+        Raises
+        ------
+        FfmpegError
+            ffmpeg decodes nothing, or takes too long.
+        """
+        # Decoding from the beginning: to seek, ffmpeg trusts what the header says of the length.
+        command = [*_FFMPEG, *_input(self._path), "-ss", str(begin), *_as_floats(self)]
+        size, got = 4 * self.channels * BLOCK_FRAMES, False
+        with _pipe(command) as (output, complaint):
+            while data := output.read(size):
+                whole = len(data) - len(data) % (4 * self.channels)
+                got = got or whole > 0
+                yield np.frombuffer(data[:whole], dtype="<f4").reshape(-1, self.channels)
+            if not got:
+                raise FfmpegError(f"ffmpeg decoded nothing ({complaint()})")
 
 
 def _probe(path: Path) -> dict[str, Any]:
-    """Return codec_name, sample_rate, channels and, if the file says so, duration."""
-    entries = "stream=codec_name,sample_rate,channels:format=duration"
+    """Return codec_name, sample_rate, channels, bits_per_sample and, if it's claimed, duration."""
+    entries = "stream=codec_name,sample_rate,channels,bits_per_sample:format=duration"
     found = _run(
         [
             *("ffprobe", "-v", "error", *_input(path), "-select_streams", "a:0"),
@@ -96,6 +129,51 @@ def _input(path: Path) -> list[str]:
     return ["-protocol_whitelist", "file", "-i", f"file:{path}"]
 
 
+def _as_floats(stream: FfmpegStream) -> list[str]:
+    # A chained stream may change both on the way.
+    layout = ["-ar", str(stream.sample_rate), "-ac", str(stream.channels)]
+    return ["-map", "0:a:0", *layout, "-f", "f32le", "-"]
+
+
+@contextmanager
+def _pipe(command: list[str]) -> Iterator[tuple[IO[bytes], Callable[[], str]]]:
+    """Yield the output of a command, and what returns its last complaint; stop it at the end.
+
+    Raises
+    ------
+    FfmpegError
+        The command ran for SECONDS_TO_WAIT.
+    """
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        )
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        def complaint() -> str:
+            process.wait()
+            errors.seek(0)
+            return _complaint(errors.read())
+
+        timer = threading.Timer(SECONDS_TO_WAIT, give_up)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            yield process.stdout, complaint
+        finally:
+            timer.cancel()
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+            if late.is_set():
+                raise FfmpegError(_did_not_finish(command))
+
+
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
@@ -106,7 +184,11 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise FfmpegError(f"{command[0]} did not finish within {SECONDS_TO_WAIT} s") from None
+        raise FfmpegError(_did_not_finish(command)) from None
+
+
+def _did_not_finish(command: list[str]) -> str:
+    return f"{command[0]} did not finish within {SECONDS_TO_WAIT} s"
 
 
 def _complaint(stderr: bytes) -> str:

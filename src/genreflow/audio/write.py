@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -96,10 +97,7 @@ def _one_track(
         "track_id": file.track_id,
         "genre": file.genre,
         "shard": shard,
-        "codec": source.codec,
-        "sample_rate": source.sample_rate,
-        "channels": source.channels,
-        "seconds": source.seconds,
+        **asdict(source),
         "status": "rejected" if reason else "ok",
         "reason": reason,
         "source_sha256": source_sha256,

@@ -24,7 +24,7 @@ def corpus_facts(results: Results) -> list[tuple[str, str]]:
     even = sizes.min() == sizes.max()
     return [
         ("Tracks", text.integer(len(usable))),
-        ("Music", text.duration(float(lengths.sum()))),
+        ("Music", _music(usable)),
         (
             "Genres",
             f"{len(sizes)}, {text.integer(sizes.min())} tracks each"
@@ -38,6 +38,7 @@ def corpus_facts(results: Results) -> list[tuple[str, str]]:
             else f"{lengths.min():.1f} to {lengths.max():.1f} s, median {lengths.median():.1f} s",
         ),
         ("Format", _counted(usable["codec"])),
+        ("Decoded by", _counted(usable["decoder"])),
         ("Sample rate", _counted(usable["sample_rate"].map(lambda rate: f"{rate:g} Hz"))),
         ("Channels", _counted(usable["channels"].map({1: "mono", 2: "stereo"}).fillna("more"))),
         (
@@ -55,6 +56,14 @@ def set_aside(results: Results) -> list[dict[str, Any]]:
     return [
         {"track_id": row["track_id"], "reason": row["reason"]}
         for row in rejected.to_dict("records")
+    ]
+
+
+def remarks(results: Results) -> list[dict[str, Any]]:
+    """Return track_id and remark of every file that was used though something is odd about it."""
+    odd = results.tracks[results.tracks["remark"] != ""].sort_values("track_id")
+    return [
+        {"track_id": row["track_id"], "remark": row["remark"]} for row in odd.to_dict("records")
     ]
 
 
@@ -110,6 +119,16 @@ def length_histogram(results: Results) -> Drawing | None:
         )
     )
     return chart
+
+
+def _music(usable: pd.DataFrame) -> str:
+    lengths = usable["seconds"].astype(float)
+    heard = text.duration(float(usable["decoded_seconds"].astype(float).sum()))
+    if lengths.sum() - usable["decoded_seconds"].astype(float).sum() < 1:
+        return heard
+    unknown = int(usable["claimed_seconds"].isna().sum())
+    more = f"; the length of {text.count(unknown, 'track')} isn't known" if unknown else ""
+    return f"{text.duration(float(lengths.sum()))}, {heard} of it decoded{more}"
 
 
 def _lengths_differ(lengths: pd.Series[float]) -> bool:

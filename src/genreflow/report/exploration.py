@@ -32,6 +32,7 @@ def explore(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
     return {
         "facts": corpus_facts.corpus_facts(results),
         "set_aside": corpus_facts.set_aside(results),
+        "remarks": corpus_facts.remarks(results),
         "balance": corpus_facts.class_balance(results),
         "fold_balance": corpus_facts.fold_balance(results),
         "examples": [_example(row) for row in _rows(results.explored("examples.parquet"))],

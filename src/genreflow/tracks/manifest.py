@@ -27,11 +27,15 @@ COLUMNS = [
     "genre",
     "shard",
     "codec",
+    "decoder",
     "sample_rate",
     "channels",
     "seconds",
+    "claimed_seconds",
+    "decoded_seconds",
     "status",
     "reason",
+    "remark",
     "source_sha256",
     "pcm_sha256",
     "duplicate_group",
@@ -97,6 +101,8 @@ def _check_rejections(tracks: pd.DataFrame, params: Tracks) -> None:
         )
     for row in rejected.itertuples():
         log.warning("set aside: %s: %s", row.track_id, row.reason)
+    for row in tracks[tracks["remark"] != ""].itertuples():
+        log.warning("%s: %s", row.track_id, row.remark)
     for genre in sorted(set(tracks["genre"]) - set(tracks.loc[tracks["status"] == "ok", "genre"])):
         raise TracksError(
             f"genre {genre}: none of its files is usable; mend them or remove the folder:"
