@@ -38,18 +38,22 @@ def frame_count(n_samples: int, n_fft: int, hop_length: int) -> int:
     return 1 + (n_samples + 2 * (n_fft // 2) - n_fft) // hop_length
 
 
-def power_blocks(samples: Samples, n_fft: int, hop_length: int) -> Iterator[tuple[slice, Floats]]:
+def power_blocks(
+    samples: Samples, n_fft: int, hop_length: int, scale: float = 1 / FULL_SCALE
+) -> Iterator[tuple[slice, Floats]]:
     """Yield the power spectrum as (which frames, (1 + n_fft // 2, frames of the block)).
 
     Parameters
     ----------
     samples
-        (n,) int16; a sine at full scale has amplitude 1.
+        (n,) int16.
+    scale
+        What makes them amplitudes; by default, a sine at full scale has amplitude 1.
     """
     padded = np.zeros(len(samples) + 2 * (n_fft // 2), dtype=np.float32)
     padded[n_fft // 2 : n_fft // 2 + len(samples)] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
-    window = hann(n_fft) / np.float32(FULL_SCALE)
+    window = hann(n_fft) * np.float32(scale)
     for start in range(0, len(frames), BLOCK_FRAMES):
         block = frames[start : start + BLOCK_FRAMES] * window
         spectrum = scipy.fft.rfft(block, axis=1, overwrite_x=True).T

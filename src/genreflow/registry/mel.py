@@ -11,6 +11,7 @@ from genreflow.section import PositiveFloat, PositiveInt, Section
 class Mel(Section):
     """Log-power mel windows."""
 
+    normalise: bool = Field(True, description="Bring every track to the same level first.")
     n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
     hop_length: PositiveInt = Field(256, description="STFT hop [samples].")
     n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")

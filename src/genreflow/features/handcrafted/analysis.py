@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from genreflow.audio.cache import Samples
 from genreflow.features.handcrafted import rhythm, tonal, waveform
 from genreflow.features.handcrafted.spectral import Spectral, spectral
+from genreflow.features.level import amplitude_scale
 from genreflow.features.stft import Floats
 from genreflow.registry.handcrafted import Handcrafted
 
@@ -50,7 +51,8 @@ def analyse(samples: Samples, sample_rate: int, params: Handcrafted) -> Analysis
     """Compute every series that the features of ``params.set`` are made from."""
     extended = params.set == "extended"
     chroma = tonal.chroma_filters(sample_rate, params.n_fft) if extended else None
-    frames = spectral(samples, sample_rate, params, chroma)
+    scale = amplitude_scale(samples, normalise=params.normalise)
+    frames = spectral(samples, sample_rate, params, scale, chroma)
     onset = rhythm.onset_strength(frames.mel, params.n_fft, params.hop_length)
     return Analysis(
         params=params,
@@ -59,7 +61,7 @@ def analyse(samples: Samples, sample_rate: int, params: Handcrafted) -> Analysis
         spectral=frames,
         onset=onset,
         periodicity=rhythm.onset_periodicity(onset, sample_rate, params.hop_length),
-        rms=waveform.loudness(samples, params),
+        rms=waveform.loudness(samples, params, scale),
         zcr=waveform.zero_crossing_rate(samples, params),
     )
 

@@ -64,7 +64,11 @@ class Spectral:
 
 
 def spectral(
-    samples: Samples, sample_rate: int, params: Handcrafted, projection: Floats | None = None
+    samples: Samples,
+    sample_rate: int,
+    params: Handcrafted,
+    scale: float,
+    projection: Floats | None = None,
 ) -> Spectral:
     """Describe the spectrum of every frame.
 
@@ -74,6 +78,8 @@ def spectral(
         (n,) int16.
     sample_rate
         [Hz]
+    scale
+        What makes samples amplitudes.
     projection
         Further filters to apply to the power spectrum, (filters, 1 + n_fft // 2).
 
@@ -95,7 +101,7 @@ def spectral(
     mel = np.empty((N_MELS, count), dtype=np.float32)
     peaks, valleys = np.empty((2, len(bands), count), dtype=np.float32)
     projected = np.empty((len(projection), count), dtype=np.float32)
-    for where, power in power_blocks(samples, params.n_fft, params.hop_length):
+    for where, power in power_blocks(samples, params.n_fft, params.hop_length, scale):
         mel[:, where] = filters @ power
         projected[:, where] = projection @ power
         flatness[where] = _flatness(power)

@@ -11,19 +11,19 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.cache import Samples
 from genreflow.features.stft import Floats, decibels
 from genreflow.registry.handcrafted import Handcrafted
 
 T = TypeVar("T", bound=np.generic)
 
 
-def loudness(samples: Samples, params: Handcrafted) -> Floats:
-    """Return the root mean square of the amplitude in each frame, (frames,)."""
+def loudness(samples: Samples, params: Handcrafted, scale: float) -> Floats:
+    """Return the root mean square in each frame, (frames,), of the samples times `scale`."""
     pieces = _pieces(samples, params)
     energy = np.einsum("ij,ij->i", pieces, pieces, dtype=np.float64)
-    mean = _frame_sums(energy, params) / (params.n_fft * float(FULL_SCALE) ** 2)
-    return np.sqrt(mean).astype(np.float32)
+    mean = _frame_sums(energy, params) / params.n_fft
+    return (scale * np.sqrt(mean)).astype(np.float32)
 
 
 def zero_crossing_rate(samples: Samples, params: Handcrafted) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genreflow.audio.cache import Samples
+from genreflow.features.level import amplitude_scale
 from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, power_blocks
 from genreflow.registry.mel import Mel
 
@@ -12,7 +13,8 @@ from genreflow.registry.mel import Mel
 def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     """Return the log-power mel spectrum, (frames, n_mels) [dB re 1], at least -100 dB.
 
-    Equals ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)``, transposed.
+    Equals ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)``, transposed, of
+    the track at its own level or, with ``params.normalise``, at the same as all others.
 
     Parameters
     ----------
@@ -24,6 +26,7 @@ def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     filters = mel_filters(sample_rate, params.n_fft, params.n_mels, params.fmin, params.fmax)
     count = frame_count(len(samples), params.n_fft, params.hop_length)
     levels = np.empty((count, params.n_mels), dtype=np.float32)
-    for where, power in power_blocks(samples, params.n_fft, params.hop_length):
+    scale = amplitude_scale(samples, normalise=params.normalise)
+    for where, power in power_blocks(samples, params.n_fft, params.hop_length, scale):
         levels[where] = decibels(filters @ power).T
     return levels
