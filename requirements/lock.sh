@@ -15,4 +15,7 @@ compile pyproject.toml -c "$pins" -o requirements.lock
 compile pyproject.toml --extra dev -c "$pins" -o requirements/dev.lock
 compile pyproject.toml --extra gtzan -c "$pins" -o requirements/gtzan.lock
 compile pyproject.toml --extra bench -c "$pins" -o requirements/bench.lock
+# Tools that the package itself doesn't need.
 echo "uv" | compile - -o requirements/uv.lock
+echo "pip-audit" | compile - -c "$pins" -o requirements/audit.lock
+echo "atheris" | compile - -o requirements/fuzz.lock
