@@ -18,4 +18,4 @@ compile pyproject.toml --extra bench -c "$pins" -o requirements/bench.lock
 # Tools that the package itself doesn't need.
 echo "uv" | compile - -o requirements/uv.lock
 echo "pip-audit" | compile - -c "$pins" -o requirements/audit.lock
-echo "atheris" | compile - -o requirements/fuzz.lock
+echo "atheris<3.1" | compile - -o requirements/fuzz.lock # 3.1 has no wheels for Python 3.11
