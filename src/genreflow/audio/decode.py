@@ -123,6 +123,8 @@ def decode(path: Path, params: Audio) -> Decoded:
             "in a format for amplitudes from -1 to 1; divide them, by 32768 for 16 bit",
             source,
         )
+    if peak > LOUDEST:
+        mono = np.clip(mono, -LOUDEST, LOUDEST)
     if stream.sample_rate != params.sample_rate:
         mono = soxr.resample(mono, stream.sample_rate, params.sample_rate, quality="HQ")
     return Decoded(_quantise(mono), source)
@@ -214,7 +216,7 @@ def _decibels(amplitude: float) -> str:
 def _quantise(mono: npt.NDArray[np.float32]) -> Samples:
     """Round to 16 bit, with the peak brought down to full scale; overwrites `mono`."""
     peak = max(float(mono.max()), -float(mono.min()))
-    mono *= np.float32(FULL_SCALE / np.clip(peak, 1, LOUDEST))
+    mono *= np.float32(FULL_SCALE / max(peak, 1))
     np.rint(mono, out=mono)
     np.clip(mono, -FULL_SCALE, FULL_SCALE - 1, out=mono)
     return mono.astype(np.int16)

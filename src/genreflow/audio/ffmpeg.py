@@ -119,8 +119,11 @@ def _probe(path: Path) -> dict[str, Any]:
     if not about.get("streams"):
         raise FfmpegError(f"ffmpeg finds no audio stream ({_complaint(found.stderr)})")
     stream: dict[str, Any] = about["streams"][0]
-    if not int(stream.get("channels", 0)) or not int(stream.get("sample_rate", 0)):
-        raise FfmpegError("ffmpeg finds an audio stream without channels or sample rate")
+    known = (stream.get("codec_name"), int(stream.get("channels", 0)))
+    if not all(known) or not int(stream.get("sample_rate", 0)):
+        raise FfmpegError(
+            "ffmpeg finds an audio stream without a known encoding, channels or sample rate"
+        )
     return {**about.get("format", {}), **stream}
 
 

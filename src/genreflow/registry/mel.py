@@ -17,6 +17,12 @@ class Mel(Section):
     n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")
     fmin: float = Field(0.0, ge=0, description="Lowest frequency [Hz].")
     fmax: PositiveFloat | None = Field(None, description="Highest frequency [Hz]; null: Nyquist.")
+    floor_db: float = Field(
+        -70.0,
+        ge=-100,
+        lt=0,
+        description="No level lies lower [dB]: what rounding to 16 bit leaves.",
+    )
     window_seconds: PositiveFloat = Field(1.5, description="Window length [s].")
     overlap: float = Field(0.5, ge=0, le=0.95, description="Overlap of neighbouring windows.")
 

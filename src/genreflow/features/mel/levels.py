@@ -11,7 +11,7 @@ from genreflow.registry.mel import Mel
 
 
 def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
-    """Return the log-power mel spectrum, (frames, n_mels) [dB re 1], at least -100 dB.
+    """Return the log-power mel spectrum, (frames, n_mels) [dB re 1], at least ``floor_db``.
 
     Equals ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)``, transposed, of
     the track at its own level or, with ``params.normalise``, at the same as all others.
@@ -28,5 +28,5 @@ def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     levels = np.empty((count, params.n_mels), dtype=np.float32)
     scale = amplitude_scale(samples, normalise=params.normalise)
     for where, power in power_blocks(samples, params.n_fft, params.hop_length, scale):
-        levels[where] = decibels(filters @ power).T
+        levels[where] = decibels(filters @ power, floor=10 ** (params.floor_db / 10)).T
     return levels
