@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from genreflow.leftovers import Wanted, bring_back, find, put_aside, remove, set_aside, size
+from genreflow.leftovers import (
+    Wanted,
+    bring_back,
+    find,
+    put_aside,
+    remove,
+    set_aside,
+    size,
+    to_remove,
+)
 from genreflow.params import parse
 
 
@@ -163,6 +172,8 @@ def test_what_was_made_anew_is_not_overwritten_by_what_comes_back(results: Path)
         "models/xgb_mel/notes.txt",
         "models/xgb_mel/tried/model.json",
         "mine/rock.arrow",
+        "resume/notes.txt",
+        "resume/lstm/notes/state.npz",
     ],
 )
 def test_what_no_job_makes_is_left_alone(results: Path, name: str) -> None:
@@ -236,3 +247,17 @@ def test_sizes_are_those_of_all_files(results: Path) -> None:
     write(results, "models/cnn/0/weights", "models/cnn/1/deep/weights", text="x" * 1000)
     assert size(results / "models/cnn") == 2000 + 2 * len("models/cnn/0/model.json")
     assert size(results / "models/cnn/0/weights") == 1000
+
+
+def test_killed_trainings_are_kept_while_they_can_go_on(results: Path) -> None:
+    """Removed are those of folds that aren't asked for, and those that were made all the same."""
+    states = ("resume/xgb_mel/0", "resume/cnn/0", "resume/cnn/1", "resume/lstm/0")
+    write(results, *(f"{folder}/state.npz" for folder in states))
+    write(results, "models/cnn/0/predictions.parquet")
+    asked = wanted(SHARDS, MODELS, ["0"])
+    set_aside(results, asked)
+    found = [path.as_posix() for path in to_remove(results, asked) if path.parts[0] == "resume"]
+    assert found == ["resume/cnn/0", "resume/cnn/1", "resume/lstm/0"]
+    remove(results, asked)
+    assert list(files(results / "resume")) == ["xgb_mel/0/state.npz"]
+    assert not (results / "resume/lstm").exists()

@@ -163,12 +163,12 @@ def leaderboard(
 def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove results that params.yaml doesn't ask for: other folds, models, shards."""
+    """Remove what params.yaml doesn't ask for: other folds, models, shards, killed trainings."""
     from genreflow import leftovers
 
     wanted = _wanted()
     leftovers.bring_back(RESULTS, wanted)
-    found = [*leftovers.find(RESULTS, wanted), *leftovers.put_aside(RESULTS)]
+    found = leftovers.to_remove(RESULTS, wanted)
     if not found:
         typer.echo("Nothing to remove: params.yaml asks for all there is.")
         return

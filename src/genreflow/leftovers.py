@@ -17,7 +17,7 @@ from genreflow.corpus.scan import list_shards
 from genreflow.folds import training_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, entry
-from genreflow.registry.entry import METADATA
+from genreflow.registry.entry import METADATA, PREDICTIONS, RESUME
 
 ASIDE = Path("aside")
 
@@ -50,7 +50,7 @@ class Wanted:
                 return path.stem in self.shards
             case ("features", kind, _) if kind in FEATURES and path.suffix == FEATURES[kind].suffix:
                 return path.stem in self.shards
-            case ("models", model, training) if training.replace(".", "").isdecimal():
+            case ("models", model, training) if _is_training(training):
                 return training in self.trainings.get(model, ())
         return None
 
@@ -101,16 +101,37 @@ def put_aside(results: Path) -> list[Path]:
     return sorted(ASIDE / path for path in _managed(results / ASIDE))
 
 
+def unfinished(results: Path, wanted: Wanted) -> list[Path]:
+    """List the states of killed trainings that won't go on, relative to `results`, and sorted.
+
+    They are not asked for any more, or were made elsewhere in the meantime.
+    """
+    found = []
+    for path in (results / RESUME).glob("*/*"):
+        model, training = path.parts[-2:]
+        if not _is_training(training):
+            continue
+        made = (results / "models" / model / training / PREDICTIONS).exists()
+        if made or training not in wanted.trainings.get(model, ()):
+            found.append(path.relative_to(results))
+    return sorted(found)
+
+
+def to_remove(results: Path, wanted: Wanted) -> list[Path]:
+    """List all that nobody asks for, relative to `results`."""
+    return [*find(results, wanted), *put_aside(results), *unfinished(results, wanted)]
+
+
 def remove(results: Path, wanted: Wanted) -> None:
-    """Delete what :func:`find` and :func:`put_aside` list, and nothing else."""
-    for path in [*find(results, wanted), *put_aside(results)]:
+    """Delete what :func:`to_remove` lists, and nothing else."""
+    for path in to_remove(results, wanted):
         place = results / path
         if place.is_dir() and not place.is_symlink():
             shutil.rmtree(place)
         else:
             place.unlink()
-    _remove_empty(results / "models")
-    _remove_empty(results / ASIDE)
+    for folder in ("models", ASIDE, RESUME):
+        _remove_empty(results / folder)
 
 
 def size(path: Path) -> int:
@@ -118,6 +139,10 @@ def size(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _is_training(name: str) -> bool:
+    return name.replace(".", "").isdecimal()
 
 
 def _remove_empty(folder: Path) -> None:

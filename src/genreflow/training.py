@@ -21,6 +21,7 @@ from genreflow.features.rows import FeatureRows, Floats
 from genreflow.folds import parse_training
 from genreflow.models import runtime
 from genreflow.models.base import Examples, FitResult, Model, Signature
+from genreflow.models.checkpoint import Checkpoint
 from genreflow.models.loading import create
 from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
@@ -66,7 +67,13 @@ class Fitted:
         return pd.DataFrame({**index, **columns})
 
 
-def fit(model_name: str, fold: pd.DataFrame, params: Params, found: FeatureRows) -> Fitted:
+def fit(
+    model_name: str,
+    fold: pd.DataFrame,
+    params: Params,
+    found: FeatureRows,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """Train a model on a fold, in memory.
 
     Parameters
@@ -79,6 +86,8 @@ def fit(model_name: str, fold: pd.DataFrame, params: Params, found: FeatureRows)
         All parameters; the model sees its own section alone.
     found
         The features that it reads.
+    checkpoint
+        Where a long training keeps its state, and goes on from.
 
     Raises
     ------
@@ -89,6 +98,7 @@ def fit(model_name: str, fold: pd.DataFrame, params: Params, found: FeatureRows)
     genres = tuple(sorted(fold["genre"].unique()))
     signature = Signature(model_name, genres, tuple(found.shape), found.names)
     model = create(params.at(registry.entry(model_name).section), signature)
+    model.checkpoint = checkpoint
     parts = {role: _examples(found, fold, role, signature) for role in ("train", "valid", "test")}
     rows = ", ".join(f"{len(part)} {role} rows" for role, part in parts.items())
     log.info("%s: %s", model_name, rows)
@@ -124,6 +134,8 @@ def train(
     features: Sequence[Path],
     splits: Path,
     out: Path,
+    state: Path | None = None,
+    code: str = "",
 ) -> dict[str, Any]:
     """Train a model on a fold, and predict the fold's validation and test tracks.
 
@@ -140,6 +152,11 @@ def train(
     out
         Folder for the model, ``model.json``, ``predictions.parquet`` and the tables that the
         registry names.
+    state
+        Folder for the state of a long training, which goes on from there when it was killed, with
+        the same bytes in the end. It is removed when all is written. None: it starts anew.
+    code
+        Digest of the code: a state left by other code is not used.
 
     Returns
     -------
@@ -159,8 +176,12 @@ def train(
     entry = registry.entry(model_name)
     rows = _read_fold(splits, fold, params)
     with closing(open_features(model_name, params, features, splits)) as found:
+        checkpoint = None
+        if state is not None:
+            made_with = {**lineage.of_model(model_name, params).params, "fold": fold, "code": code}
+            checkpoint = Checkpoint(state, made_with, [*features, splits])
         started = time.perf_counter()
-        fitted = fit(model_name, rows, params, found)
+        fitted = fit(model_name, rows, params, found, checkpoint)
         trained_at = time.perf_counter()
         tables = [fitted.predict(found, role) for role in ("valid", "test")]
         predicted_at = time.perf_counter()
@@ -182,6 +203,9 @@ def train(
     path = out / PREDICTIONS
     write_table(predictions, path, lineage.of_predictions(model_name, params))
     fit_seconds, predict_seconds = trained_at - started, predicted_at - trained_at
+    if checkpoint:
+        fit_seconds += checkpoint.seconds_before
+        checkpoint.remove()
     log.info("fitted in %.1f s, predicted in %.1f s", fit_seconds, predict_seconds)
     return {
         "fit_seconds": round(fit_seconds, 3),

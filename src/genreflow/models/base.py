@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from genreflow import registry
 from genreflow.errors import GenreflowError
 from genreflow.features.rows import Floats, Integers, Source
 from genreflow.registry.entry import ModelSection
+
+if TYPE_CHECKING:
+    from genreflow.models.checkpoint import Checkpoint
 
 READ_ROWS = 256
 """Rows read at a time where the model sets no batch size; 17 MB of mel windows."""
@@ -162,6 +165,9 @@ class Model(ABC, Generic[P]):
     signature
         What it reads and tells apart.
     """
+
+    checkpoint: Checkpoint | None = None
+    """Where a long training may keep its state; whoever calls ``fit`` sets and removes it."""
 
     def __init__(self, params: P, signature: Signature) -> None:
         self.params = params

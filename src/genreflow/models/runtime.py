@@ -6,8 +6,12 @@ sums. It is therefore a parameter of the model, never taken from the machine or 
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+
+import numpy as np
 
 
 @contextmanager
@@ -39,3 +43,18 @@ def configure_keras(threads: int, seed: int) -> None:
             threading.set_intra_op_parallelism_threads(threads)
             threading.set_inter_op_parallelism_threads(threads)
         tf.config.experimental.enable_op_determinism()
+
+
+def keras_environment() -> dict[str, str]:
+    """Return the libraries and devices that a network's numbers depend on."""
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "numpy": np.__version__,
+        "keras": keras.__version__,
+        backend: import_module(backend).__version__,
+        "devices": " ".join(keras.distribution.list_devices()),
+    }

@@ -15,6 +15,8 @@ PREDICTIONS, METADATA = "predictions.parquet", "model.json"
 """What every training writes beside the model's own files."""
 HISTORY, GRID, IMPORTANCE = "history.csv", "cv.csv", "importance.csv"
 """The tables that a training may leave: epochs, candidates, features."""
+RESUME = "resume"
+"""Folder of the states of unfinished trainings, below the results."""
 
 
 class RegistryError(GenreflowError):
@@ -147,6 +149,13 @@ class ModelEntry:
     def artifact(self, training: str, name: str) -> PurePosixPath:
         """Return where a file of one of its trainings lies, below the results."""
         return PurePosixPath("models", self.name, training, name)
+
+    def state(self, training: str) -> PurePosixPath:
+        """Return where one of its trainings keeps its state until it is done, below the results.
+
+        Not beside its artifacts: their folder is an output, which both tools clear.
+        """
+        return PurePosixPath(RESUME, self.name, training)
 
     def facts(self) -> dict[str, Any]:
         """Return what a training depends on; what is only shown or planned with is not in it."""

@@ -67,10 +67,14 @@ class Stamp:
 
     def check(self, expected: Stamp, path: Path) -> None:
         """Raise :class:`StaleArtifactError` unless kind, format and parameters are as expected."""
+        if difference := self.difference(expected):
+            raise StaleArtifactError(f"{path}: made with {difference}; {_REMEDY}")
+
+    def difference(self, expected: Stamp) -> str:
+        """Say in what kind, format and parameters differ from the expected; empty if they don't."""
         found, wanted = (json.loads(stamp.to_json()) for stamp in (self, expected))
         del found["facts"], wanted["facts"]
-        if found != wanted:
-            raise StaleArtifactError(f"{path}: made with {_difference(found, wanted)}; {_REMEDY}")
+        return _difference(found, wanted) if found != wanted else ""
 
 
 _REMEDY = "delete it and rerun `snakemake`, which makes it anew."

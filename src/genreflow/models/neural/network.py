@@ -20,6 +20,7 @@ from genreflow.models import archive, runtime
 from genreflow.models.base import Examples, FitResult, Model, ModelFileError
 from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
+from genreflow.models.neural.resuming import Resuming
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.neural import NeuralSection
 
@@ -62,12 +63,21 @@ class KerasModel(Model[P]):
         stop = keras.callbacks.EarlyStopping(
             "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=settled
         )
-        history = self.network.fit(
+        history = keras.callbacks.History()
+        callbacks = [_Epochs(self, batches, valid, schedule), stop, history]
+        first = 0
+        if self.checkpoint:
+            resuming = Resuming(self.checkpoint, stop, history, p.epochs)
+            first = resuming.load()
+            # Last, so that it finds what the others made of an epoch.
+            callbacks.append(resuming)
+        self.network.fit(
             batches,
+            initial_epoch=first,
             epochs=p.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[_Epochs(self, batches, valid, schedule), stop],
+            callbacks=callbacks,
         )
         table = pd.DataFrame(history.history)[list(_CURVES)]
         table.insert(0, "epoch", np.arange(1, len(table) + 1))
