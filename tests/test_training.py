@@ -14,6 +14,7 @@ import pytest
 from genreflow import lineage, registry
 from genreflow.columns import column_of, genre_of
 from genreflow.evaluation.predictions import read_predictions
+from genreflow.models import runtime
 from genreflow.models.base import ModelFileError
 from genreflow.models.loading import load_model
 from genreflow.models.metadata import read_metadata
@@ -350,3 +351,16 @@ def test_the_epoch_that_is_kept_is_written_down(name, trained):
     kept = read_metadata(trained(name)).best["epoch"]
     settled = 0 if name == "xgb_mel" else len(history) // 2
     assert kept == history["epoch"][settled:][history["val_loss"][settled:].idxmin()]
+
+
+def test_a_training_takes_of_a_gpu_what_it_needs_and_no_more(monkeypatch):
+    """Memory growth is on for each of them before any is used."""
+    import tensorflow as tf
+
+    grows = {"GPU:0": False, "GPU:1": True}
+    config = tf.config
+    monkeypatch.setattr(config, "list_physical_devices", lambda _: list(grows))
+    monkeypatch.setattr(config.experimental, "get_memory_growth", grows.get)
+    monkeypatch.setattr(config.experimental, "set_memory_growth", grows.__setitem__)
+    runtime.configure_keras(config.threading.get_intra_op_parallelism_threads(), 0)
+    assert grows == {"GPU:0": True, "GPU:1": True}

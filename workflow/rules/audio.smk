@@ -4,6 +4,8 @@ rule demo:
         cost=cost("demo", "{genre}"),
     log:
         "results/logs/demo/{genre}.log",
+    resources:
+        mem_mb=500,
     params:
         demo=PARAMS.section("demo"),
         code=CODE["demo"],

@@ -13,7 +13,7 @@ sys.path.insert(0, SOURCE)
 inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
-from genreflow import leftovers, stages
+from genreflow import leftovers, machine, stages
 from genreflow import params as parameters
 from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
@@ -40,6 +40,15 @@ PROBED = {features_of(model).name for model in PROBES}
 
 # Trainings that DVC had put aside, and that the parameters ask for again.
 leftovers.bring_back(Path("results"), leftovers.Wanted.by(PARAMS, GENRES))
+
+
+# What jobs share here beside cores. `--resources` has the last word, and what a cluster has is
+# its own affair: there, `--jobs` says how many are sent.
+HERE = workflow.resource_settings.nodes is None
+if HERE:
+    for name, limit in machine.limits().items():
+        if name not in workflow.global_resources:
+            workflow.register_resource(name, limit)
 
 
 wildcard_constraints:

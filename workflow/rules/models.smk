@@ -21,6 +21,7 @@ for model in MODELS.values():
         priority: model.priority
         threads: PARAMS.at(model.section).threads
         resources:
+            **({"gpu": 1} if model.gpu and HERE else {}),
             mem_mb=model.memory_mb,
         params:
             name=model.name,

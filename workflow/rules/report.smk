@@ -14,6 +14,8 @@ rule evaluate:
         cost=cost("evaluate"),
     log:
         "results/logs/evaluate.log",
+    resources:
+        mem_mb=1000,
     params:
         evaluation=PARAMS.section("evaluation"),
         code=CODE["evaluate"],
@@ -147,6 +149,8 @@ rule report:
         cost=cost("report"),
     log:
         "results/logs/report.log",
+    resources:
+        mem_mb=1000,
     params:
         report=PARAMS.section("report"),
         code=CODE["report"],

@@ -8,6 +8,8 @@ rule splits:
         cost=cost("splits"),
     log:
         "results/logs/splits.log",
+    resources:
+        mem_mb=500,
     params:
         groups=listing_digest(PARAMS.corpus.groups),
         roles=listing_digest(PARAMS.splits.file),

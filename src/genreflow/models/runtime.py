@@ -24,7 +24,7 @@ def limited(threads: int) -> Iterator[None]:
 
 
 def configure_keras(threads: int, seed: int) -> None:
-    """Seed Keras and make its backend repeatable; call before the first operation.
+    """Seed Keras, make its backend repeatable and modest; call before the first operation.
 
     Raises
     ------
@@ -43,6 +43,10 @@ def configure_keras(threads: int, seed: int) -> None:
             threading.set_intra_op_parallelism_threads(threads)
             threading.set_inter_op_parallelism_threads(threads)
         tf.config.experimental.enable_op_determinism()
+        for gpu in tf.config.list_physical_devices("GPU"):
+            # Else the first training takes all of its memory, for whoever else is there.
+            if not tf.config.experimental.get_memory_growth(gpu):
+                tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def keras_environment() -> dict[str, str]:

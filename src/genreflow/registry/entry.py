@@ -105,6 +105,8 @@ class ModelEntry:
         What a training job may need [MB].
     priority
         Trainings of higher priority start first, so that no core idles at the end.
+    gpu
+        Whether it computes on a GPU where there is one; there, such trainings run one by one.
     distribution
         The installed package that an entry from outside comes with; None for genreflow's own.
     """
@@ -118,6 +120,7 @@ class ModelEntry:
     tables: tuple[str, ...] = ()
     memory_mb: int = 3000
     priority: int = 0
+    gpu: bool = False
     distribution: str | None = None
 
     @property

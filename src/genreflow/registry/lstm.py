@@ -24,5 +24,7 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.lstm:Lstm",
     model_files=("model.keras",),
     tables=(HISTORY,),
+    memory_mb=1500,
     priority=1,
+    gpu=True,
 )

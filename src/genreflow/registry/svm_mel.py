@@ -25,4 +25,5 @@ ENTRY = ModelEntry(
     parameters=SvmMelSection,
     implementation="genreflow.models.svm_mel:SvmMel",
     model_files=("model.skops",),
+    memory_mb=2000,
 )

@@ -35,4 +35,5 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.xgb_mel:XgbMel",
     model_files=("model.ubj",),
     tables=(HISTORY,),
+    memory_mb=1500,
 )
