@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DIGITS = "%.10g"
 """Significant digits of a number in a CSV file, unless its writer says otherwise."""
 
+KEPT_OPEN = 64
+"""Files that a reader of many keeps open: a process may have 256 on macOS, of all kinds."""
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 from genreflow.audio.cache import AudioShard
 from genreflow.errors import GenreflowError
 from genreflow.params import Tracks
+from genreflow.store.files import KEPT_OPEN
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table
 from genreflow.tracks.duplicates import landmarks, near_duplicates
@@ -41,6 +42,10 @@ COLUMNS = [
     "duplicate_group",
     "duplicate_kind",
 ]
+
+
+_Places = dict[str, tuple[Path, int]]
+"""Of each usable track: its shard, and its number there."""
 
 
 class TracksError(GenreflowError):
@@ -76,14 +81,16 @@ def collect_tracks(
         More than ``max_rejected_fraction`` of the files were set aside, or none is usable.
     """
     frames, ignored, digests = [], [], {}
+    places: _Places = {}
     for manifest, shard in zip(manifests, shards, strict=True):
         frames.append(read_table(manifest, expected))
         ignored.extend(read_stamp(manifest).facts["ignored"])
         with AudioShard(shard, expected) as audio:
             digests[shard.stem] = audio.digest
+            places |= {name: (shard, row) for row, name in enumerate(audio.track_id)}
     tracks = pd.concat(frames, ignore_index=True).sort_values("track_id", ignore_index=True)
     _check_rejections(tracks, params)
-    tracks = tracks.join(_find_duplicates(tracks, shards, expected, params))
+    tracks = tracks.join(_find_duplicates(tracks, places, expected, params))
     return tracks[COLUMNS], {"audio": digests, "ignored": sorted(ignored)}
 
 
@@ -115,7 +122,7 @@ def _list(rejected: pd.DataFrame) -> str:
 
 
 def _find_duplicates(
-    tracks: pd.DataFrame, shards: Sequence[Path], expected: Stamp, params: Tracks
+    tracks: pd.DataFrame, places: _Places, expected: Stamp, params: Tracks
 ) -> pd.DataFrame:
     usable = tracks[tracks["status"] == "ok"]
     exact = usable.groupby("pcm_sha256").indices.values()
@@ -125,16 +132,15 @@ def _find_duplicates(
     if params.near_duplicates:
         firsts = sorted(int(rows[0]) for rows in exact)
         names = usable["track_id"].iloc[firsts].tolist()
-        with ExitStack() as stack:
-            audio = [stack.enter_context(AudioShard(path, expected)) for path in shards]
-            where = {name: (s, row) for s in audio for row, name in enumerate(s.track_id)}
+        # Those that haven't been used for longest are let go.
+        opened = lru_cache(KEPT_OPEN)(partial(AudioShard, expected=expected))
 
-            def samples(position: int) -> npt.NDArray[np.int16]:
-                shard, row = where[names[position]]
-                return shard.samples(row)
+        def samples(position: int) -> npt.NDArray[np.int16]:
+            path, row = places[names[position]]
+            return opened(path).samples(row)
 
-            prints = [landmarks(samples(position)) for position in range(len(names))]
-            matches = near_duplicates(prints, samples)
+        prints = [landmarks(samples(position)) for position in range(len(names))]
+        matches = near_duplicates(prints, samples)
         for match in matches:
             log.info(
                 "same recording: %s = %s (%d landmarks agree, correlation %.2f)",

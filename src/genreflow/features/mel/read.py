@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreflow.features.rows import FeatureRows
+from genreflow.store.files import KEPT_OPEN
 from genreflow.store.stamp import Stamp
 
 STORED = np.dtype("<f2")
@@ -58,8 +59,8 @@ def _read_index(path: Path, expected: Stamp) -> _Index:
 class MelWindows(AbstractContextManager["MelWindows"]):
     """The mel windows of any number of shards, read on demand.
 
-    Instances can be pickled and shared between threads and forked processes. They keep one file
-    per shard open until :meth:`close`.
+    Instances can be pickled and shared between threads and forked processes. They keep the files
+    of the first shards open until :meth:`close`, and open others for each read.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ class MelWindows(AbstractContextManager["MelWindows"]):
         self._byte = first_bytes + rows * (bands * STORED.itemsize)
         self._shard = np.repeat(np.arange(len(paths)), windows)
         self._paths = [Path(path) for path in paths]
-        self._files = [FileIO(path) for path in self._paths]
+        self._open_some()
 
     def read(self, indices: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return the windows numbered `indices`, (len(indices), time, frequency, 1) [dB].
@@ -127,13 +128,27 @@ class MelWindows(AbstractContextManager["MelWindows"]):
                 f"there are {len(self)}, counted from 0"
             )
         batch = np.empty((len(wanted), *self.shape[1:]), dtype=STORED)
-        for window, index in zip(batch, wanted, strict=True):
-            shard = self._shard[index]
-            # Each read states its offset: the files have no position that threads could disturb.
-            found = os.preadv(self._files[shard].fileno(), [window.data], int(self._byte[index]))
-            if found != window.nbytes:
-                raise OSError(f"{self._paths[shard]}: ends within window {index}; delete and rerun")
+        shards = self._shard[wanted]
+        for shard in np.unique(shards):
+            with self._file(shard) as file:
+                for i in np.flatnonzero(shards == shard):
+                    # Each read states its offset: files have no position for threads to disturb.
+                    found = os.preadv(file.fileno(), [batch[i].data], int(self._byte[wanted[i]]))
+                    if found != batch[i].nbytes:
+                        raise OSError(
+                            f"{self._paths[shard]}: ends within window {wanted[i]}; "
+                            "delete and rerun"
+                        )
         return batch.astype(np.float32)
+
+    def _open_some(self) -> None:
+        self._files = [FileIO(path) for path in self._paths[:KEPT_OPEN]]
+
+    def _file(self, shard: int) -> AbstractContextManager[FileIO]:
+        """Return the file of a shard for a moment: one that is kept open stays so."""
+        if shard < len(self._files):
+            return nullcontext(self._files[shard])
+        return FileIO(self._paths[shard])
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -144,7 +159,7 @@ class MelWindows(AbstractContextManager["MelWindows"]):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._files = [FileIO(path) for path in self._paths]
+        self._open_some()
 
     def __exit__(self, *error: object) -> None:
         self.close()
