@@ -54,11 +54,21 @@ def test_python_m_genreflow_is_the_command() -> None:
     assert "leaderboard" in done.stdout
 
 
+def test_a_table_of_labels_is_scanned_like_folders(tmp_path: Path) -> None:
+    for name in ("1.mp3", "2.mp3", "3.mp3"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "labels.csv").write_text("path,genre\n1.mp3,Folk\n2.mp3,Hip-Hop\n")
+    code, out, _ = run("corpus", "scan", tmp_path, "--labels", tmp_path / "labels.csv")
+    assert code == 0
+    assert "Hip-Hop" in out
+    assert ": 2 files" in " ".join(out.split()), "the third track and the table itself"
+
+
 def test_bugs_keep_their_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(root: Path) -> tuple[str, ...]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("genreflow.corpus.scan.find_genres", fail)
+    monkeypatch.setattr("genreflow.corpus.layout.find_genres", fail)
     result = CliRunner().invoke(app, ["corpus", "scan", str(tmp_path)])
     assert isinstance(result.exception, ZeroDivisionError)
 
@@ -95,7 +105,8 @@ def test_features_that_are_not_there_are_named_with_what_makes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text("")
+    (tmp_path / "params.yaml").write_text("corpus: {labels: labels.csv}")
+    (tmp_path / "labels.csv").write_text("path,genre\n")
     code, _, err = run("workflow", "inputs")
     assert code == 1
     assert "results/features/handcrafted/blues.parquet: can't be read" in err

@@ -12,6 +12,7 @@ import pytest
 
 from genreflow.corpus import digest
 from genreflow.corpus.digest import shard_digest
+from genreflow.corpus.layout import Layout
 from genreflow.corpus.scan import CorpusError, Shard
 
 ROCK = Shard("rock", "rock", 0, 1)
@@ -33,6 +34,10 @@ def settled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digest, "_SETTLED_NS", 0)
 
 
+def digest_of(root: Path, cache: Path, shard: Shard = ROCK) -> str:
+    return shard_digest(Layout(root, (shard.genre,)), shard, cache)
+
+
 def age(path: Path) -> None:
     os.utime(path, ns=(10**18, 10**18))
 
@@ -42,7 +47,7 @@ def test_the_digest_is_over_the_ids_and_contents_in_order(root: Path, tmp_path: 
     for name in ("a.wav", "b.wav", "größe 3.flac"):
         content = hashlib.sha256((root / "rock" / name).read_bytes()).hexdigest()
         expected.update(f"{content} rock/{name}\0".encode())
-    assert shard_digest(root, ROCK, tmp_path / "cache") == expected.hexdigest()
+    assert digest_of(root, tmp_path / "cache") == expected.hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -58,48 +63,48 @@ def test_the_digest_is_over_the_ids_and_contents_in_order(root: Path, tmp_path: 
 def test_the_digest_changes_when_audio_is(
     root: Path, tmp_path: Path, change: Callable[[Path], object]
 ) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
     change(root / "rock")
-    assert shard_digest(root, ROCK, tmp_path / "cache") != before
+    assert digest_of(root, tmp_path / "cache") != before
 
 
 def test_new_content_under_the_old_size_and_modification_time_is_noticed(
     root: Path, tmp_path: Path
 ) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
     song = root / "rock" / "a.wav"
     song.write_bytes(bytes(song.stat().st_size))
     age(song)
-    assert shard_digest(root, ROCK, tmp_path / "cache") != before
+    assert digest_of(root, tmp_path / "cache") != before
 
 
 def test_times_ignored_files_and_the_place_of_the_corpus_do_not_matter(
     root: Path, tmp_path: Path
 ) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
     os.utime(root / "rock" / "a.wav")
     (root / "rock" / "cover.png").write_bytes(b"")
     shutil.move(root, tmp_path / "elsewhere")
-    assert shard_digest(tmp_path / "elsewhere", ROCK, tmp_path / "cache") == before
+    assert digest_of(tmp_path / "elsewhere", tmp_path / "cache") == before
 
 
 def test_a_cached_file_is_not_read_again(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
 
     def refuse(*arguments: object) -> None:
         raise AssertionError("a file was read again")
 
     monkeypatch.setattr(hashlib, "file_digest", refuse)
-    assert shard_digest(root, ROCK, tmp_path / "cache") == before
+    assert digest_of(root, tmp_path / "cache") == before
 
 
 def test_a_file_that_changed_a_moment_ago_is_read_again(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(digest, "_SETTLED_NS", 10**10)
-    shard_digest(root, ROCK, tmp_path / "cache")
+    digest_of(root, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.json"))
 
 
@@ -107,47 +112,48 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(
     "content", [b"", b"\xff\xfe", b"[]", b'{"rock/a.wav": 3}', b'{"rock/a.wav": [[1], "x"]}']
 )
 def test_a_damaged_cache_is_mended(root: Path, tmp_path: Path, content: bytes) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
     [cached] = (tmp_path / "cache").iterdir()
     intact = cached.read_bytes()
     cached.write_bytes(content)
-    assert shard_digest(root, ROCK, tmp_path / "cache") == before
+    assert digest_of(root, tmp_path / "cache") == before
     assert cached.read_bytes() == intact
 
 
 def test_a_cache_that_cannot_be_written_breaks_nothing(root: Path, tmp_path: Path) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
     (tmp_path / "file").write_bytes(b"")
-    assert shard_digest(root, ROCK, tmp_path / "file") == before
+    assert digest_of(root, tmp_path / "file") == before
 
 
 def test_processes_may_share_a_cache(root: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from genreflow.corpus.digest import *; "
-        "from genreflow.corpus.scan import *; "
+        "from genreflow.corpus.layout import Layout; from genreflow.corpus.scan import Shard; "
         "root, cache = map(Path, sys.argv[1:]); "
-        "print({shard_digest(root, Shard('rock', 'rock', 0, 1), cache) for _ in range(50)})"
+        "rock = Layout(root, ('rock',)), Shard('rock', 'rock', 0, 1); "
+        "print({shard_digest(*rock, cache) for _ in range(50)})"
     )
     command = [sys.executable, "-c", code, str(root), str(tmp_path / "cache")]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     outputs = {process.communicate()[0].strip() for process in processes}
-    assert outputs == {str({shard_digest(root, ROCK, tmp_path / "cache")})}
+    assert outputs == {str({digest_of(root, tmp_path / "cache")})}
     assert len(list((tmp_path / "cache").iterdir())) <= 1
 
 
 def test_an_unreadable_file_stops_nothing(root: Path, tmp_path: Path) -> None:
-    before = shard_digest(root, ROCK, tmp_path / "cache")
+    before = digest_of(root, tmp_path / "cache")
     (root / "rock" / "c.wav").symlink_to(tmp_path / "gone.wav")
-    during = shard_digest(root, ROCK, tmp_path / "cache")
+    during = digest_of(root, tmp_path / "cache")
     (tmp_path / "gone.wav").write_bytes(b"back")
-    assert len({before, during, shard_digest(root, ROCK, tmp_path / "cache")}) == 3
+    assert len({before, during, digest_of(root, tmp_path / "cache")}) == 3
 
 
 def test_an_empty_genre_has_a_digest_and_a_missing_one_has_not(root: Path, tmp_path: Path) -> None:
     (root / "pop").mkdir()
-    assert len(shard_digest(root, Shard("pop", "pop", 0, 1), tmp_path / "cache")) == 64
+    assert len(digest_of(root, tmp_path / "cache", Shard("pop", "pop", 0, 1))) == 64
     with pytest.raises(CorpusError):
-        shard_digest(root, Shard("jazz", "jazz", 0, 1), tmp_path / "cache")
+        digest_of(root, tmp_path / "cache", Shard("jazz", "jazz", 0, 1))
 
 
 def test_the_digest_needs_the_standard_library_alone() -> None:

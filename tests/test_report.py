@@ -398,6 +398,25 @@ def test_page_answer_and_audit_say_whether_artists_are_kept_apart(
     assert artists.artists_known(results) == (n_grouped > 0)
 
 
+def test_what_a_pattern_captures_is_not_taken_for_artists(run: Run) -> None:
+    results = replace(
+        read_results(run.params, run.inputs),
+        n_grouped=60,
+        groups="corpus.group_pattern",
+        groups_are_artists=False,
+    )
+    assert not artists.artists_known(results)
+    said = artists.for_the_audit(results)
+    assert "kept apart, as corpus.group_pattern finds them (60 tracks)" in said
+    assert "List artists or albums in data/groups.csv" in said
+
+
+def test_several_sources_of_groups_are_named(run: Run) -> None:
+    both = "data/groups.csv and data/labels.csv"
+    results = replace(read_results(run.params, run.inputs), n_grouped=60, groups=both)
+    assert f"as far as {both} list them" in answer.plain_answer(results)
+
+
 def test_the_demo_says_that_it_knows_its_bands(run: Run) -> None:
     results = replace(read_results(run.params, run.inputs), n_grouped=60, groups="")
     assert "each of the demo's bands" in answer.plain_answer(results)

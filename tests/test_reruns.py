@@ -28,7 +28,10 @@ from tests.conftest import (
 
 OTHER = {
     "corpus.root": "data/elsewhere",
+    "corpus.labels": "data/other_labels.csv",
     "corpus.groups": "data/other_groups.csv",
+    "corpus.group_pattern": "^(.*)/",
+    "corpus.group_by": "folder",
     "splits.file": "data/other_roles.csv",
     "splits.strategy": "kfold",
     "audio.min_seconds": 2.0,
@@ -77,6 +80,7 @@ def finished(tmp_path_factory) -> Project:
     shutil.copy2(schema_defaults(project), project.folder / "params.yaml")
     (project.folder / "data/other_groups.csv").write_text("track_id,group\n")
     (project.folder / "data/other_roles.csv").write_text("track_id,role\n")
+    (project.folder / "data/other_labels.csv").write_text("path,genre\n")
     make_everything_up(project)
     return project
 
@@ -236,6 +240,78 @@ def test_an_edited_listing_reruns_the_splits(edited, name):
         assert outdated_stages(edited) == {"splits"}
     finally:
         path.write_bytes(before)
+
+
+@pytest.fixture(scope="module")
+def by_table(tmp_path_factory) -> Project:
+    """A project whose genres a table says, and not the folders."""
+    from genreflow.corpus.demo.styles import STYLES
+
+    project = Project.create(tmp_path_factory.mktemp("by table") / "project")
+    shutil.copy2(schema_defaults(project), project.folder / "params.yaml")
+    project.edit(**{"corpus.root": "data/mine", "splits.strategy": "predefined"})
+    rows = [
+        f"{style}/{n}.wav,{style.title()},artist {n},train" for style in STYLES for n in range(3)
+    ]
+    write_labels(project, ["path,genre,group,role", *rows])
+    make_everything_up(project)
+    return project
+
+
+def write_labels(project, lines):
+    (project.folder / "data/labels.csv").write_text("\n".join([*lines, ""]))
+
+
+def relabel(lines):
+    return [line.replace("blues/0.wav,Blues", "blues/0.wav,Metal") for line in lines]
+
+
+def regroup(lines):
+    return [line.replace("artist 0", "artist 1") for line in lines]
+
+
+def reassign(lines):
+    return [
+        line.replace("blues/0.wav,Blues,artist 0,train", "blues/0.wav,Blues,artist 0,test")
+        for line in lines
+    ]
+
+
+def shuffle_and_annotate(lines):
+    return [f"{line},a remark" for line in (lines[0], *reversed(lines[1:]))]
+
+
+def leave_out(lines):
+    return [line for line in lines if not line.startswith("blues/0.wav")]
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(
+    ("edit", "steps", "shards"),
+    [
+        (relabel, ["audio"], 2),
+        (leave_out, ["audio", "splits"], 1),
+        (regroup, ["splits"], 0),
+        (reassign, ["splits"], 0),
+        (shuffle_and_annotate, [], 0),
+    ],
+)
+def test_an_edited_table_of_labels_reruns_what_it_says_something_new_to(
+    by_table, edit, steps, shards
+):
+    path = by_table.folder / "data/labels.csv"
+    before = path.read_bytes()
+    write_labels(by_table, edit(before.decode().splitlines()))
+    os.utime(path, (0, 0))
+    try:
+        planned = plan(by_table).jobs
+        assert set(planned) == steps_downstream(set(steps))
+        assert planned.get("audio", 0) == planned.get("mel", 0) == shards
+        assert stages_to_rerun(by_table) == set(steps)
+        assert "code" in outdated_stages(by_table), "DVC sees that the table has changed"
+    finally:
+        path.write_bytes(before)
+        digest_code(by_table)
 
 
 PACKAGE = ROOT / "src/genreflow"

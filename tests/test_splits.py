@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genreflow.corpus.demo.styles import STYLES
-from genreflow.params import ParamsError, Splits, parse
+from genreflow.corpus.labels import Row
+from genreflow.params import Corpus, ParamsError, Splits, parse
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, write_table
 from genreflow.tracks.assignment import assign
+from genreflow.tracks.grouping import known_groups
 from genreflow.tracks.listings import ListingError, match_listing, read_listing
 from genreflow.tracks.splits import SplitsError, make_splits, write_splits
 
@@ -398,7 +400,7 @@ def test_listed_tracks_are_found_by_what_people_call_them(listed, track):
 def test_a_name_that_several_tracks_have_is_none(caplog):
     found = match_listing(listing("one.mp3", "blues.00000"), CORPUS, "groups.csv")
     assert found["track_id"].tolist() == [CORPUS[0]]
-    assert "1 of 2 listed tracks are not in the corpus or set aside, such as one.mp3" in caplog.text
+    assert "1 of 2 listed tracks are not in the corpus, such as one.mp3" in caplog.text
 
 
 def test_a_listing_that_matches_nothing_is_refused_with_examples_of_both_sides():
@@ -419,12 +421,19 @@ def test_bands_may_be_called_like_missing_values_and_blanks_do_not_make_two_of_o
 
 
 def partition(
-    params, track_ids, tmp_path, listing="track_id,role\n", groups="track_id,group\n", is_demo=False
+    params,
+    track_ids,
+    tmp_path,
+    listing="track_id,role\n",
+    groups="track_id,group\n",
+    set_aside=(),
+    **options,
 ):
     """Go through files, as the workflow does."""
     manifest = pd.DataFrame({"track_id": track_ids})
     manifest["genre"] = manifest["track_id"].str.partition("/")[0]
     manifest = manifest.assign(duplicate_group="", status="ok")
+    manifest.loc[manifest["track_id"].isin(set_aside), "status"] = "rejected"
     stamp = Stamp("tracks", {}, facts={"audio": {}})
     write_table(manifest, tmp_path / "tracks.parquet", stamp)
     (tmp_path / "groups.csv").write_text(groups)
@@ -435,7 +444,7 @@ def partition(
         params,
         tracks_stamp=stamp,
         stamp=Stamp("splits", {}),
-        is_demo=is_demo,
+        **options,
     )
     return pd.read_parquet(tmp_path / "splits.parquet")
 
@@ -456,7 +465,7 @@ def test_the_fault_filtered_partition_of_gtzan_is_one_switch(suffix, tmp_path):
 def test_a_part_of_gtzan_has_its_part_of_the_partition(tmp_path, caplog):
     splits = partition(FAULT_FILTERED, gtzan("wav")[::2], tmp_path)
     assert 400 < len(splits) < 500
-    assert "listed tracks are not in the corpus or set aside" in caplog.text
+    assert "listed tracks are not in the corpus, such as" in caplog.text
 
 
 def test_another_corpus_has_no_such_partition(tmp_path):
@@ -494,3 +503,121 @@ def test_the_demos_bands_are_kept_apart_unless_others_are_listed(tmp_path):
 def test_another_corpus_with_such_names_has_no_bands(tmp_path):
     partition(Splits(), DEMO_TRACKS, tmp_path)
     assert facts_of(tmp_path)["n_grouped"] == 0
+
+
+def test_a_listed_track_that_was_set_aside_means_no_other(tmp_path):
+    """Its name would else be the only one left for a track of the same name elsewhere."""
+    names = [f"{g}/{n}.wav" for g in ("rock/A", "rock/B", "pop/C") for n in range(6)]
+    listing = "track_id,group\nrock/A/0.wav,x\nrock/B/0.wav,y\npop/C/0.wav,z\n"
+    broken = ["rock/A/0.wav", "pop/C/0.wav"]
+    splits = partition(Splits(), names, tmp_path, groups=listing, set_aside=broken)
+    assert splits.set_index("track_id").loc["rock/B/0.wav", "group"] == "y"
+    assert facts_of(tmp_path)["n_grouped"] == 1
+
+
+LIBRARY = [
+    f"{genre}/{artist}/{album}/{n}.wav"
+    for genre in ("jazz", "rock")
+    for artist in "abcd"
+    for album in ("one", "two")
+    for n in range(2)
+]
+
+
+def groups_in(splits):
+    return splits.set_index("track_id")["group"].groupby(level=0).first()
+
+
+def test_folders_of_artists_group_tracks_and_files_beside_them_stand_alone(tmp_path):
+    corpus = Corpus(group_by="folder")
+    groups = groups_in(partition(Splits(), [*LIBRARY, "rock/x.wav"], tmp_path, corpus=corpus))
+    assert groups["jazz/a/one/0.wav"] == groups["jazz/a/two/1.wav"] == "jazz/a"
+    assert groups["rock/a/one/0.wav"] == "rock/a", "the same name in two genres is two groups"
+    assert groups["rock/x.wav"] == "rock/x.wav"
+    facts = facts_of(tmp_path)
+    assert (facts["n_grouped"], facts["groups"]) == (32, "corpus.group_by")
+    assert facts["artists"]
+
+
+def test_under_a_table_the_first_folder_below_the_root_is_the_group(tmp_path):
+    listing = tmp_path / "groups.csv"
+    listing.write_text("track_id,group\n")
+    names = ["a/one/0.wav", "a/two/0.wav", "b/0.wav", "loose.wav"]
+    rows = [Row(name, "jazz") for name in names]
+    known = known_groups(names, listing, rows, Corpus(group_by="folder"))
+    assert dict(known.groups.itertuples(index=False)) == {
+        "a/one/0.wav": "a",
+        "a/two/0.wav": "a",
+        "b/0.wav": "b",
+    }
+
+
+PIECES = [
+    f"{g}/{g}.{song:05d}.{n}.wav" for g in ("jazz", "rock") for song in range(8) for n in "012"
+]
+
+
+def test_the_capture_of_a_pattern_is_the_group(tmp_path):
+    corpus = Corpus(group_pattern=r"^(.*)\.\d\.wav$")
+    splits = partition(Splits(), [*PIECES, "rock/intro.wav"], tmp_path, corpus=corpus)
+    groups = groups_in(splits)
+    assert groups["rock/rock.00003.0.wav"] == groups["rock/rock.00003.2.wav"]
+    assert groups["rock/intro.wav"] == "rock/intro.wav"
+    assert not facts_of(tmp_path)["artists"], "it may capture anything"
+    assert (splits.groupby(["fold", "group"])["role"].nunique() == 1).all()
+
+
+def test_a_pattern_is_searched_anywhere_and_may_capture_nothing(tmp_path):
+    corpus = Corpus(group_pattern=r"\.0000([0-3])?")
+    groups = groups_in(partition(Splits(), PIECES, tmp_path, corpus=corpus))
+    assert groups["rock/rock.00001.0.wav"] == groups["jazz/jazz.00001.2.wav"] == "1"
+    assert groups["rock/rock.00007.0.wav"] == "rock/rock.00007.0.wav"
+
+
+def test_a_listing_wins_over_the_table_over_the_pattern_over_the_folder(tmp_path):
+    listing = tmp_path / "groups.csv"
+    listing.write_text("track_id,group\nx/f/a.wav,L\n")
+    names = [f"x/f/{n}.wav" for n in "abcd"]
+    rows = [Row(names[0], "jazz", "T"), Row(names[1], "jazz", "T")]
+    corpus = Corpus(group_pattern=r"/([a-c])\.wav", group_by="folder")
+    known = known_groups(names, listing, rows, corpus)
+    assert known.groups.set_index("track_id")["group"][names].tolist() == ["L", "T", "c", "x"]
+    assert known.sources == (
+        str(listing),
+        "data/labels.csv",
+        "corpus.group_pattern",
+        "corpus.group_by",
+    )
+    assert known.artists
+
+
+@pytest.mark.parametrize(
+    ("corpus", "said"),
+    [
+        (Corpus(group_pattern="(x+)y"), r"group_pattern: '\(x\+\)y' captures nothing in any of 24"),
+        (Corpus(group_by="folder"), "group_by: folder, but every track lies directly in"),
+    ],
+)
+def test_a_rule_that_groups_nothing_is_refused(corpus, said, tmp_path):
+    names = [f"{g}/{n}.wav" for g in ("jazz", "rock") for n in range(12)]
+    with pytest.raises(ListingError, match=said):
+        partition(Splits(), names, tmp_path, corpus=corpus)
+
+
+def test_roles_come_from_the_table_too_in_the_words_of_others(tmp_path):
+    names = [f"{g}/{n}.wav" for g in ("jazz", "rock") for n in range(4)]
+    words = ("training", "Validation", "test", "train")
+    rows = [Row(name, name[:4], "", word) for name, word in zip(names, words * 2, strict=True)]
+    params = Splits(strategy="predefined")
+    splits = partition(params, names, tmp_path, "track_id,role\nrock/3.wav,test\n", rows=rows)
+    roles = splits.set_index("track_id")["role"]
+    assert roles[["jazz/0.wav", "jazz/1.wav", "jazz/2.wav"]].tolist() == ["train", "valid", "test"]
+    assert roles["rock/3.wav"] == "test", "the listing of roles wins, track by track"
+
+
+@pytest.mark.parametrize("pattern", ["(", "no capture", "(two) (captures)", "(?P<a>x)(?P<b>y)"])
+def test_a_pattern_that_has_not_one_capture_is_refused_by_name(pattern):
+    with pytest.raises(
+        ParamsError, match=r"corpus\.group_pattern: .*(captures|regular expression)"
+    ):
+        parse({"corpus": {"group_pattern": pattern}})

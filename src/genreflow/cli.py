@@ -51,19 +51,28 @@ app.add_typer(workflow_app, name="workflow", hidden=True)
 RESULTS = Path("results")
 
 
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", help="CSV path, genre: genres by table instead of by folder."),
+]
+
+
 @corpus_app.command("scan")
 def corpus_scan(
     root: Annotated[Path, typer.Argument(help="Folder of genre folders.", show_default=False)],
+    labels: LabelsOption = None,
 ) -> None:
     """List the genres of a corpus, with their audio files and what is ignored."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from genreflow.corpus.scan import find_genres, list_shards, loose_files, scan_shard
+    from genreflow.corpus.layout import read_layout
+    from genreflow.corpus.scan import list_shards, loose_files
 
-    shards = list_shards(find_genres(root), 1).values()
-    scans = {shard.genre: scan_shard(root, shard) for shard in shards}
+    layout = read_layout(root, labels)
+    shards = list_shards(layout.genres, 1).values()
+    scans = {shard.genre: layout.scan(shard) for shard in shards}
     n_files = sum(len(scan.files) for scan in scans.values())
     n_ignored = sum(len(scan.ignored) for scan in scans.values())
     table = Table(show_footer=True)
@@ -74,7 +83,10 @@ def corpus_scan(
         table.add_row(escape(genre), str(len(scan.files)), str(len(scan.ignored)))
     console = Console()
     console.print(table)
-    if loose := loose_files(root):
+    if layout.labels is not None:
+        ignored = len(layout.labels.ignored)
+        console.print(f"Not in {labels}: {ignored} files in {root}.", markup=False)
+    elif loose := loose_files(root):
         console.print(f"Not in any genre: {len(loose)} files directly in {root}.", markup=False)
 
 
@@ -111,11 +123,12 @@ def corpus_groups(
     ] = None,
     by: Annotated[By, typer.Option(help="What is never divided.")] = By.artist,
     to: Annotated[Path, typer.Option(help="Listing to write.")] = Path("data/groups.csv"),
+    labels: LabelsOption = None,
 ) -> None:
     """List which tracks are by one artist, so that a split never divides them."""
     from genreflow.tracks.artists import list_groups
 
-    found = list_groups(root, to, source=source, by=by.value)
+    found = list_groups(root, to, source=source, by=by.value, labels=labels)
     typer.echo(
         f"{to}: {found.known} of {found.tracks} tracks in {found.groups} groups. "
         f"{found.tracks - found.known} tracks have no known {by.value} and stand alone."

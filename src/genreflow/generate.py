@@ -51,6 +51,9 @@ And files:
 {", ".join(f"`{kind}`" for kind in FEATURES)}; what reads all shards |
 | an audio file is touched, or a file that is no audio comes or goes | nothing |
 | `data/groups.csv` or `data/roles.csv` changes | `splits` and what follows |
+| `data/labels.csv` gives a track another genre | the `audio` of both genres, \
+{", ".join(f"`{kind}`" for kind in FEATURES)}; what reads all shards |
+| it gives a track another group or role | `splits` and what follows |
 | `params.yaml` is reordered or commented | nothing |
 | a module of the package changes in comments, docstrings, layout or annotations | nothing |
 | it changes in what it does | the steps whose code imports it, and what follows |

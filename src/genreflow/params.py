@@ -8,6 +8,7 @@ models and features come with their entries in :mod:`genreflow.registry`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,13 +24,41 @@ DEMO_ROOT = "data/demo"
 """The ``corpus.root`` whose audio is synthesised."""
 
 
+def _with_one_capture(pattern: str) -> str:
+    try:
+        captures = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{pattern!r} is no regular expression ({error})") from None
+    if captures != 1:
+        raise ValueError(
+            f"{pattern!r} has {captures} captures; write one pair of parentheses around what names "
+            "the group, and (?:…) for others"
+        )
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_with_one_capture)]
+
+
 class Corpus(Section):
     """Where the audio lies."""
 
     root: str = Field(DEMO_ROOT, description="Folder of genre folders; `data/demo` is made.")
+    labels: str = Field(
+        "data/labels.csv",
+        description="CSV path, genre[, group, role]: genres by table; without rows, by folder.",
+    )
     groups: str = Field(
         "data/groups.csv",
         description="CSV track_id, group (artist, album): a group never crosses folds.",
+    )
+    group_pattern: Pattern | None = Field(
+        None,
+        description="Regular expression, searched in each track_id: what its one capture holds "
+        "is the group.",
+    )
+    group_by: Literal["file", "folder"] = Field(
+        "file", description="folder: the first folder below the genre's is the group."
     )
     shards_per_genre: PositiveInt = Field(
         1, description="Jobs per genre and step; raise it on many cores or for large corpora."

@@ -1,7 +1,8 @@
 """What DVC's stages need beside the rules: small files that they read as parameters.
 
 DVC compares parameters by value and draws an edge to the stage that writes their file. Thus
-``workflow/code.json`` (by the stage ``code``) says for each step which code it runs, and
+``workflow/code.json`` (by the stage ``code``) says for each step which code it runs,
+``workflow/labels.json`` (by the same) what a table of labels says to it, and
 ``workflow/inputs.json`` (by ``inputs``) for each model which features it reads: an edit reruns what
 it changes, and ``dvc.yaml`` names neither modules nor features. (They are JSON because DVC reads
 them anew for every stage, and its reader of YAML takes several times as long.)
@@ -15,7 +16,9 @@ from pathlib import Path, PurePosixPath
 from genreflow import leftovers
 from genreflow.code import code_digests
 from genreflow.corpus.demo.styles import STYLES
-from genreflow.corpus.scan import find_genres, list_shards
+from genreflow.corpus.labels import digests, read_rows
+from genreflow.corpus.layout import Layout, read_layout
+from genreflow.corpus.scan import CorpusError, list_shards
 from genreflow.errors import GenreflowError
 from genreflow.folds import training_names
 from genreflow.params import Params
@@ -24,6 +27,7 @@ from genreflow.steps import STEPS, Step, takes_part
 from genreflow.store.files import file_sha256, text_sha256, write_json
 
 CODE = Path("workflow/code.json")
+LABELS = Path("workflow/labels.json")
 INPUTS = Path("workflow/inputs.json")
 
 
@@ -31,19 +35,38 @@ class StageError(GenreflowError):
     """A stage lacks what an earlier one makes; the message says how to get it."""
 
 
-def genres_of(params: Params) -> tuple[str, ...]:
-    """Return the genres of the corpus, without needing the demo to be there.
+def layout_of(params: Params) -> Layout:
+    """Return the corpus, without needing the demo to be there.
 
     Raises
     ------
     genreflow.corpus.scan.CorpusError
-        There is no such folder, or no genre in it.
+        There is no such folder, or no genre in it; the table of labels can't be used.
     """
-    return tuple(STYLES) if params.is_demo else find_genres(Path(params.corpus.root))
+    root, table = Path(params.corpus.root), Path(params.corpus.labels)
+    if not params.is_demo:
+        return read_layout(root, table)
+    if read_rows(table, root):
+        raise CorpusError(
+            f"{table} lists tracks, but corpus.root is {root}, the demo, whose genres are its "
+            "folders. Set corpus.root to the folder that the table speaks of, or corpus.labels to "
+            "a table without rows."
+        )
+    return Layout(root, tuple(STYLES))
+
+
+def genres_of(params: Params) -> tuple[str, ...]:
+    """Return the genres of the corpus; see :func:`layout_of`."""
+    return layout_of(params).genres
+
+
+def label_digests(layout: Layout) -> dict[str, str]:
+    """Return what the table of labels says to each step that reads it, as a digest."""
+    return digests(layout.labels.rows if layout.labels else ())
 
 
 def write_code(params: Params, results: Path) -> None:
-    """Write the digests of all steps' code, and put aside what isn't of this run.
+    """Write the digests of code and labels, and put aside what isn't of this run.
 
     This is the first stage of a run: whatever is wrong with the parameters shows here, where it
     costs nothing. DVC removes a stage's outputs before it runs.
@@ -53,9 +76,11 @@ def write_code(params: Params, results: Path) -> None:
     genreflow.corpus.scan.CorpusError, genreflow.code.CodeError
         There is no such corpus; a module can't be read.
     """
-    wanted = leftovers.Wanted.by(params, genres_of(params))
+    layout = layout_of(params)
+    wanted = leftovers.Wanted.by(params, layout.genres)
     leftovers.bring_back(results, wanted)
     leftovers.set_aside(results, wanted)
+    write_json(label_digests(layout), LABELS)
     write_json(code_digests(), CODE)
 
 

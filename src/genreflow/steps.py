@@ -76,11 +76,11 @@ def _steps() -> Iterator[Step]:
     yield Step("demo", ("genreflow.corpus.demo.synthesise",), "demo", ("demo",), per="genre")
     yield Step(
         "audio",
-        ("genreflow.audio.write", "genreflow.corpus.scan"),
+        ("genreflow.audio.write", "genreflow.corpus.layout"),
         "audio",
         ("audio",),
         needs=("demo",),
-        settings=("corpus.root", "corpus.shards_per_genre"),
+        settings=("corpus.root", "corpus.labels", "corpus.shards_per_genre"),
         per="shard",
     )
     for kind in FEATURES.values():
@@ -93,14 +93,20 @@ def _steps() -> Iterator[Step]:
             per="shard",
             facts={"suffix": kind.suffix},
         )
-    yield Step("tracks", ("genreflow.tracks.manifest",), "tracks", ("tracks",), needs=("audio",))
+    yield Step(
+        "tracks",
+        ("genreflow.tracks.manifest", "genreflow.corpus.labels"),
+        "tracks",
+        ("tracks",),
+        needs=("audio",),
+    )
     yield Step(
         "splits",
-        ("genreflow.tracks.splits",),
+        ("genreflow.tracks.splits", "genreflow.corpus.labels"),
         "splits",
         ("splits",),
         needs=("tracks",),
-        settings=("corpus.groups",),
+        settings=("corpus.groups", "corpus.group_pattern", "corpus.group_by"),
     )
     for model in MODELS.values():
         kind = FEATURES[model.features]

@@ -28,6 +28,7 @@ rule audio:
         mem_mb=500,
     params:
         root=PARAMS.corpus.root,
+        labels=PARAMS.corpus.labels,
         corpus=corpus_digest,
         audio=PARAMS.section("audio"),
         code=CODE["audio"],

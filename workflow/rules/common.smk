@@ -29,7 +29,8 @@ sys.executable = shlex.quote(sys.executable)
 
 PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
-GENRES = stages.genres_of(PARAMS)
+LAYOUT = stages.layout_of(PARAMS)
+GENRES = LAYOUT.genres
 SHARDS = list_shards(GENRES, PARAMS.corpus.shards_per_genre)
 TRAININGS = {
     model: training_names(PARAMS.splits, PARAMS.at(MODELS[model].section).seeds)
@@ -58,8 +59,10 @@ wildcard_constraints:
 
 
 def corpus_folder(wildcards):
-    """The genre folder of a shard; the user's own never triggers by its date."""
-    folder = str(ROOT / SHARDS[wildcards.shard].genre)
+    """The folder of a shard's files; the user's own never triggers by its date."""
+    folder = str(
+        ROOT / SHARDS[wildcards.shard].genre if LAYOUT.labels is None else ROOT
+    )
     return folder if PARAMS.is_demo else ancient(folder)
 
 
@@ -67,7 +70,7 @@ def corpus_digest(wildcards):
     """What triggers instead: the content of the audio files, whatever their dates say."""
     if PARAMS.is_demo:
         return "synthesised"
-    return shard_digest(ROOT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
+    return shard_digest(LAYOUT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
 
 
 def listing_digest(path):

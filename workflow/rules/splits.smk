@@ -11,7 +11,10 @@ rule splits:
     resources:
         mem_mb=500,
     params:
+        labels=stages.label_digests(LAYOUT)["splits"],
         groups=listing_digest(PARAMS.corpus.groups),
+        group_pattern=PARAMS.corpus.group_pattern,
+        group_by=PARAMS.corpus.group_by,
         roles=listing_digest(PARAMS.splits.file),
         splits=PARAMS.section("splits"),
         code=CODE["splits"],

@@ -6,13 +6,14 @@ from genreflow.jobs import job
 
 with job(snakemake) as running:
     from genreflow.audio.write import write_audio
-    from genreflow.corpus.scan import find_genres, list_shards, scan_shard
+    from genreflow.corpus.layout import read_layout
+    from genreflow.corpus.scan import list_shards
     from genreflow.lineage import stamp
 
     params = running.params
-    root = Path(params.corpus.root)
-    shards = list_shards(find_genres(root), params.corpus.shards_per_genre)
-    scan = scan_shard(root, shards[snakemake.wildcards.shard])
+    layout = read_layout(Path(params.corpus.root), Path(params.corpus.labels))
+    shards = list_shards(layout.genres, params.corpus.shards_per_genre)
+    scan = layout.scan(shards[snakemake.wildcards.shard])
     write_audio(
         scan.files,
         snakemake.wildcards.shard,

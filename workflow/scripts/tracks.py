@@ -5,6 +5,7 @@ from pathlib import Path
 from genreflow.jobs import job
 
 with job(snakemake) as running:
+    from genreflow.corpus.labels import read_labels
     from genreflow.lineage import stamp
     from genreflow.store.tables import write_table
     from genreflow.tracks.manifest import collect_tracks
@@ -15,5 +16,9 @@ with job(snakemake) as running:
         stamp("audio", running.params),
         running.params.tracks,
     )
+    corpus = running.params.corpus
+    if (labels := read_labels(Path(corpus.labels), Path(corpus.root))) is not None:
+        # What a table doesn't list belongs to no shard.
+        facts["ignored"] = list(labels.ignored)
     manifest = Path(snakemake.output.manifest)
     write_table(tracks, manifest, stamp("tracks", running.params).with_facts(**facts))

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from genreflow.corpus.scan import Shard, TrackFile, scan_shard
+from genreflow.corpus.layout import Layout
+from genreflow.corpus.scan import Shard, TrackFile
 from genreflow.store.files import file_sha256, text_sha256, write_text
 
 _SETTLED_NS = 2_000_000_000
@@ -24,13 +25,13 @@ _SETTLED_NS = 2_000_000_000
 _Entry = tuple[list[int], str]
 
 
-def shard_digest(root: Path, shard: Shard, cache: Path) -> str:
+def shard_digest(layout: Layout, shard: Shard, cache: Path) -> str:
     """Return the SHA-256 over the (track_id, SHA-256 of the file) pairs of a shard.
 
     Parameters
     ----------
-    root, shard
-        As for :func:`~genreflow.corpus.scan.scan_shard`.
+    layout, shard
+        The corpus, and which part of it.
     cache
         Folder for the hashes of single files; made when missing. It is safe to delete, to share
         between processes, to lose to a crash, and not to be writable.
@@ -44,21 +45,23 @@ def shard_digest(root: Path, shard: Shard, cache: Path) -> str:
     Raises
     ------
     CorpusError
-        The genre folder can't be listed.
+        A folder can't be listed.
     """
-    digests = _file_digests(root, shard, cache)
+    digests = _file_digests(layout, shard, cache)
     return text_sha256(f"{digests[track_id]} {track_id}\0" for track_id in sorted(digests))
 
 
-def _file_digests(root: Path, shard: Shard, cache: Path) -> dict[str, str]:
+def _file_digests(layout: Layout, shard: Shard, cache: Path) -> dict[str, str]:
     """Return the SHA-256 of every file of a shard, by track_id."""
-    place = hashlib.sha256(f"{root.resolve()}\0{shard.name}".encode(errors="surrogateescape"))
+    place = hashlib.sha256(
+        f"{layout.root.resolve()}\0{shard.name}".encode(errors="surrogateescape")
+    )
     cached = cache / f"{place.hexdigest()[:32]}.json"
     known = _read(cached)
     settled = time.time_ns() - _SETTLED_NS
     digests: dict[str, str] = {}
     keep: dict[str, _Entry] = {}
-    for file in scan_shard(root, shard).files:
+    for file in layout.scan(shard).files:
         entry = _entry(file, known.get(file.track_id))
         digests[file.track_id] = "unreadable" if entry is None else entry[1]
         if entry is not None and max(entry[0][1:]) < settled:

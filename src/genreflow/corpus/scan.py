@@ -1,5 +1,7 @@
 """Find the audio files of a corpus: a root folder that holds one folder per genre.
 
+(Where a table says the genres, :mod:`genreflow.corpus.labels` does the same.)
+
 Nothing here opens a file; whether a file really is audio shows when it is decoded. The unit of
 work is the shard: one genre, or a stable share of its files.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +38,10 @@ AUDIO_EXTENSIONS = LIBSNDFILE_EXTENSIONS | FFMPEG_EXTENSIONS
 """A file with another extension (in any case) is no audio and is ignored."""
 
 
+_LONGEST_GENRE = 200
+"""Bytes of a genre's name: with an ending it must still be the name of a file."""
+
+
 class CorpusError(GenreflowError):
     """The corpus folder can't be used; the message says what was expected and what to do."""
 
@@ -48,7 +55,7 @@ class TrackFile:
     track_id
         Path relative to the root, POSIX, with extension.
     genre
-        Name of the folder in the root.
+        Name of the folder in the root, or what a table says.
     path
         Where the file lies.
     """
@@ -113,6 +120,8 @@ def find_genres(root: Path) -> tuple[str, ...]:
                 f"{root}: the name of the genre folder {_printable(name)!r} is not valid UTF-8. "
                 "Rename it and run again."
             )
+        if fault := fault_of_genre(name):
+            raise CorpusError(f"{root}: the name of the genre folder {fault}. Rename it.")
     if not names:
         loose = sum(Path(name).suffix.lower() in AUDIO_EXTENSIONS for name in loose_files(root))
         found = (
@@ -123,6 +132,22 @@ def find_genres(root: Path) -> tuple[str, ...]:
         )
         raise CorpusError(f"{root}: {found} {_expected(root)}")
     return tuple(sorted(names))
+
+
+def fault_of_genre(name: str) -> str:
+    """Say why a genre can't be called so; "" where it can.
+
+    Genres name the files of the pipeline, and reach Snakemake in their names.
+    """
+    if any(unicodedata.category(letter) == "Cc" for letter in name):
+        return f"{name!r} holds a control character (a line break, a tab)"
+    if found := [letter for letter in "/{}" if letter in name]:
+        return f"{name!r} holds {' and '.join(found)}, but genres name files of the pipeline"
+    if _is_hidden(name):
+        return f"{name!r} begins with a dot, as hidden files do"
+    if len(name.encode()) > _LONGEST_GENRE:
+        return f"{name[:20]!r}… takes more than {_LONGEST_GENRE} bytes"
+    return ""
 
 
 def loose_files(root: Path) -> tuple[str, ...]:
@@ -156,16 +181,31 @@ def scan_shard(root: Path, shard: Shard) -> Scan:
         The genre folder, or a folder in it, can't be listed.
     """
     files, ignored = [], []
-    for entry, hidden in _walk(root / shard.genre):
-        path = Path(entry.path)
-        track_id = path.relative_to(root).as_posix()
-        if not shard.holds(_printable(track_id)):
+    for name, path, is_audio in walk(root, root / shard.genre):
+        if not shard.holds(name):
             continue
-        if not hidden and _is_text(track_id) and _may_be_audio(entry):
-            files.append(TrackFile(track_id, shard.genre, path))
+        if is_audio:
+            files.append(TrackFile(name, shard.genre, path))
         else:
-            ignored.append(_printable(track_id))
+            ignored.append(name)
     return Scan(tuple(sorted(files, key=lambda file: file.track_id)), tuple(sorted(ignored)))
+
+
+def walk(root: Path, folder: Path) -> Iterator[tuple[str, Path, bool]]:
+    """Yield every file below `folder`: its name, its path, and whether it may be audio.
+
+    The name is the path relative to `root`, POSIX, with whatever is no text replaced. What may be
+    audio is not hidden, has a name that is text, an extension of audio, and doesn't block a reader.
+
+    Raises
+    ------
+    CorpusError
+        A folder can't be listed.
+    """
+    for entry, hidden in _walk(folder):
+        path = Path(entry.path)
+        name = path.relative_to(root).as_posix()
+        yield _printable(name), path, not hidden and _is_text(name) and _may_be_audio(entry)
 
 
 def _walk(

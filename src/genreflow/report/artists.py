@@ -14,8 +14,9 @@ _HIDDEN = (
 
 
 def artists_known(results: Results) -> bool:
-    """Tell whether artists are kept apart: by the user's listing, or by a partition made so."""
-    return results.n_grouped > 0 or results.params.splits.strategy == "fault_filtered"
+    """Tell whether artists are kept apart: by the user's word, or by a partition made so."""
+    listed = results.n_grouped > 0 and results.groups_are_artists
+    return listed or results.params.splits.strategy == "fault_filtered"
 
 
 def in_short(results: Results) -> str:
@@ -44,8 +45,15 @@ def in_short(results: Results) -> str:
         if unknown > 0
         else ""
     )
+    if not results.groups_are_artists:
+        return (
+            f"Tracks of one group are kept apart, as {results.groups} finds them "
+            f"({text.count(results.n_grouped, 'track')}). Whether these groups are artists isn't "
+            "known: if they aren't, training and test may share artists."
+        )
+    lists = "list" if " and " in results.groups else "lists"
     return (
-        f"Artists are kept apart, as far as {listing} lists them "
+        f"Artists are kept apart, as far as {results.groups} {lists} them "
         f"({text.count(results.n_grouped, 'track')}{rest})."
     )
 

@@ -73,7 +73,9 @@ class Results:
     n_grouped
         Usable tracks whose group (artist, album) is known.
     groups
-        The listing that says so; "" for the demo corpus, which knows its bands.
+        Who says so, a listing or a parameter; "" for the demo corpus, which knows its bands.
+    groups_are_artists
+        Whether these groups are artists or albums; what a pattern captures may be anything.
     """
 
     params: Params
@@ -85,6 +87,7 @@ class Results:
     tracks_stamp: Stamp
     n_grouped: int
     groups: str
+    groups_are_artists: bool
 
     @property
     def models(self) -> list[str]:
@@ -244,6 +247,7 @@ def read_results(params: Params, inputs: Inputs) -> Results:
         tracks_stamp=read_stamp(inputs.tracks),
         n_grouped=read_stamp(inputs.splits).facts["n_grouped"],
         groups=read_stamp(inputs.splits).facts["groups"],
+        groups_are_artists=read_stamp(inputs.splits).facts["artists"],
     )
 
 

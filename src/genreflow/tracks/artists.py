@@ -17,7 +17,8 @@ from typing import Literal
 import pandas as pd
 
 from genreflow.corpus.demo.artists import artists_of
-from genreflow.corpus.scan import TrackFile, find_genres, list_shards, scan_shard
+from genreflow.corpus.layout import read_layout
+from genreflow.corpus.scan import TrackFile, list_shards
 from genreflow.errors import GenreflowError
 from genreflow.params import DEMO_ROOT
 from genreflow.store.files import write_csv
@@ -48,7 +49,14 @@ class Listed:
     groups: int
 
 
-def list_groups(root: Path, out: Path, *, source: Path | None = None, by: By = "artist") -> Listed:
+def list_groups(
+    root: Path,
+    out: Path,
+    *,
+    source: Path | None = None,
+    by: By = "artist",
+    labels: Path | None = None,
+) -> Listed:
     """Write ``track_id,group`` for all tracks of a corpus whose artist or album is known.
 
     Spellings that differ in case, blanks or Unicode normalisation are one group. Tracks of which
@@ -66,6 +74,8 @@ def list_groups(root: Path, out: Path, *, source: Path | None = None, by: By = "
         has none, knows its bands.
     by
         What makes a group.
+    labels
+        The table that says which files the corpus has, where folders aren't genres.
 
     Raises
     ------
@@ -79,8 +89,9 @@ def list_groups(root: Path, out: Path, *, source: Path | None = None, by: By = "
             f"{out}: lists groups already, and is left as it is; name another file with --to, or "
             "move it away"
         )
-    shards = list_shards(find_genres(root), 1).values()
-    files = [file for shard in shards for file in scan_shard(root, shard).files]
+    layout = read_layout(root, labels)
+    shards = list_shards(layout.genres, 1).values()
+    files = [file for shard in shards for file in layout.scan(shard).files]
     if source is not None:
         listing = _from_file(source, by, files)
     elif root == Path(DEMO_ROOT):

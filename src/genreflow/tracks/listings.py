@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from genreflow.corpus.labels import Row
 from genreflow.corpus.scan import AUDIO_EXTENSIONS
 from genreflow.errors import GenreflowError
 
@@ -54,6 +55,12 @@ def read_listing(path: Path, column: str) -> pd.DataFrame:
     return listed
 
 
+def listing_of(rows: Sequence[Row], column: str) -> pd.DataFrame:
+    """Return what a table of labels says in `column`, group or role, as a listing of its own."""
+    said = [(row.track_id, getattr(row, column)) for row in rows if getattr(row, column)]
+    return pd.DataFrame(said, columns=["track_id", column], dtype=str)
+
+
 def match_listing(listing: pd.DataFrame, track_ids: Sequence[str], source: str) -> pd.DataFrame:
     """Give listed tracks the names that they have in the corpus.
 
@@ -66,7 +73,7 @@ def match_listing(listing: pd.DataFrame, track_ids: Sequence[str], source: str) 
     listing
         What :func:`read_listing` returned.
     track_ids
-        Usable tracks of the corpus.
+        All tracks of the corpus, those set aside too: these have their names as well.
     source
         Name of the listing, for messages.
 
@@ -103,7 +110,7 @@ def match_listing(listing: pd.DataFrame, track_ids: Sequence[str], source: str) 
         )
     if len(absent):
         log.warning(
-            "%s: %d of %d listed tracks are not in the corpus or set aside, such as %s",
+            "%s: %d of %d listed tracks are not in the corpus, such as %s",
             source,
             len(absent),
             len(listing),

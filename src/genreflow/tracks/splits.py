@@ -14,18 +14,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genreflow.corpus.demo.artists import artists_of
+from genreflow.corpus.labels import Row
 from genreflow.folds import fold_names
-from genreflow.params import Splits
+from genreflow.params import Corpus, Splits
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table, write_table
 from genreflow.tracks.assignment import SplitsError, assign, carve, deal
+from genreflow.tracks.grouping import first_word, known_groups
 from genreflow.tracks.groups import join_pairs
-from genreflow.tracks.listings import match_listing, read_listing
+from genreflow.tracks.listings import listing_of, match_listing, read_listing
 
 log = logging.getLogger(__name__)
 
 ROLES = ("train", "valid", "test")
+SPELLINGS = {"training": "train", "validation": "valid", "val": "valid"}
+"""What roles are called elsewhere."""
+
 COLUMNS = ["fold", "track_id", "genre", "group", "role"]
 
 FAULT_FILTERED = Path(__file__).parent / "fault_filtered.csv"
@@ -82,15 +86,20 @@ def write_splits(
     *,
     tracks_stamp: Stamp,
     stamp: Stamp,
+    rows: Sequence[Row] = (),
+    corpus: Corpus | None = None,
     is_demo: bool = False,
 ) -> None:
-    """Read ``tracks.parquet`` and the two listings, and write ``splits.parquet``.
+    """Read ``tracks.parquet`` and the listings, and write ``splits.parquet``.
 
-    Of the demo corpus it is known which band plays, unless the user lists other groups.
+    The groups and roles in the table of labels, `rows`, count for tracks that the listings of
+    groups and roles leave out. Of the demo corpus it is known which band plays, unless the user
+    names other groups.
 
     The digests of the audio behind the tracks travel on in ``stamp.facts["audio"]``, so that
     training notices features that were made from other audio; ``stamp.facts["n_grouped"]`` counts
-    the tracks whose group is listed, and ``stamp.facts["groups"]`` says where ("": by the demo).
+    the usable tracks whose group is known, ``stamp.facts["groups"]`` says from where ("": the
+    demo), and ``stamp.facts["artists"]`` whether they are artists or albums.
 
     Raises
     ------
@@ -100,22 +109,23 @@ def write_splits(
     """
     found = read_table(tracks, tracks_stamp)
     usable = found[found["status"] == "ok"]
-    names = usable["track_id"].tolist()
-    listed = match_listing(read_listing(groups, "group"), names, str(groups))
-    listing = str(groups)
-    if is_demo and listed.empty:
-        listed, listing = artists_of(names), ""
+    # A listed track that was set aside must be found too, or its line could mean another.
+    names = found["track_id"].tolist()
+    known = known_groups(names, groups, rows, corpus or Corpus(), is_demo=is_demo)
     if params.strategy == "fault_filtered":
-        roles = FAULT_FILTERED
+        roles, rows = FAULT_FILTERED, ()
     parts = read_listing(roles, "role")
     # Where no partition is asked for, a run must not fail over the listing of one.
-    if params.strategy in ("predefined", "fault_filtered"):
+    if not params.drawn:
         parts = match_listing(parts, names, str(roles))
-    splits = make_splits(usable, listed, parts, params)
+        labels = match_listing(listing_of(rows, "role"), names, "corpus.labels")
+        parts = first_word([parts, labels], "role")
+    splits = make_splits(usable, known.groups, parts, params)
     facts = {
         "audio": read_stamp(tracks).facts["audio"],
-        "n_grouped": len(listed),
-        "groups": listing,
+        "n_grouped": int(usable["track_id"].isin(known.groups["track_id"]).sum()),
+        "groups": " and ".join(known.sources or (str(groups),)),
+        "artists": known.artists,
     }
     write_table(splits, out, stamp.with_facts(**facts))
 
@@ -203,13 +213,18 @@ def _with_validation(
 
 def _predefined(tracks: pd.DataFrame, roles: pd.DataFrame, params: Splits) -> pd.DataFrame:
     """Apply listed roles; unlisted tracks take no part."""
+    roles = roles.assign(role=roles["role"].str.lower().replace(SPELLINGS))
     if unknown := sorted(set(roles["role"]) - set(ROLES)):
         raise SplitsError(
-            f"{params.file}: unknown role {', '.join(unknown)}; use train, valid or test"
+            f"{params.file} or the column role of corpus.labels: unknown role "
+            f"{', '.join(unknown)}; use train, valid or test"
         )
     fold = tracks.merge(roles, on="track_id", how="inner", validate="one_to_one")
     if fold.empty:
-        raise SplitsError(f"{params.file}: lists no track; fill it in, or change splits.strategy")
+        raise SplitsError(
+            f"{params.file}: lists no track; fill it in, or the column role of corpus.labels, or "
+            "change splits.strategy"
+        )
     if left_out := len(tracks) - len(fold):
         log.warning("%s: %d tracks of the corpus are not listed", params.file, left_out)
     if not (fold["role"] == "valid").any():

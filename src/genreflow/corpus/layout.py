@@ -1,0 +1,47 @@
+"""How a corpus says which genre a file has: by its folder, or by a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from genreflow.corpus.labels import Labels, read_labels
+from genreflow.corpus.scan import Scan, Shard, find_genres, scan_shard
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A corpus.
+
+    Parameters
+    ----------
+    root
+        The folder that holds all of its audio.
+    genres
+        Sorted by code point.
+    labels
+        The table; None where folders are genres.
+    """
+
+    root: Path
+    genres: tuple[str, ...]
+    labels: Labels | None = None
+
+    def scan(self, shard: Shard) -> Scan:
+        """List the files of a shard; see :func:`~genreflow.corpus.scan.scan_shard`."""
+        if self.labels is not None:
+            return self.labels.scan(shard)
+        return scan_shard(self.root, shard)
+
+
+def read_layout(root: Path, table: Path | None) -> Layout:
+    """Read which genres there are, from `table` if it has rows, else from the folders in `root`.
+
+    Raises
+    ------
+    CorpusError
+        See :func:`~genreflow.corpus.scan.find_genres` and
+        :func:`~genreflow.corpus.labels.read_labels`.
+    """
+    labels = None if table is None else read_labels(table, root)
+    return Layout(root, find_genres(root) if labels is None else labels.genres, labels)
