@@ -157,7 +157,7 @@ def make_run(
         [_splits(usable, n_folds, repeat) for repeat in range(repeats)], ignore_index=True
     )
     stamp = lineage.stamp("splits", params).with_facts(
-        n_grouped=n_grouped, groups=params.corpus.groups, artists=True
+        n_grouped=n_grouped, groups=params.corpus.groups, artists=True, pieces=None
     )
     tables.write_table(splits, results / "splits.parquet", stamp)
     # What makes a track hard is shared by the models, as it is in music.

@@ -26,6 +26,7 @@ from genreflow.report.results import Inputs, ReportError, Results, read_results
 from genreflow.report.tables import CONTRACT, comparison
 from genreflow.store.files import read_json, write_json
 from genreflow.store.stamp import StaleArtifactError
+from genreflow.tracks.pieces import PATTERN, find_pieces
 from tests.synthetic_results import FEATURES, GENRES, Run, evaluate_run, explore_run, make_run
 
 
@@ -409,6 +410,16 @@ def test_what_a_pattern_captures_is_not_taken_for_artists(run: Run) -> None:
     said = artists.for_the_audit(results)
     assert "kept apart, as corpus.group_pattern finds them (60 tracks)" in said
     assert "List artists or albums in data/groups.csv" in said
+
+
+def test_pieces_that_nothing_keeps_together_are_told_with_the_setting(run: Run) -> None:
+    pieces = find_pieces(f"a/{song}.{n}.wav" for song in ("x", "y") for n in range(3))
+    assert pieces is not None
+    results = replace(read_results(run.params, run.inputs), pieces=pieces.facts())
+    said = describe_audit(results)["pieces"]
+    assert said["said"].startswith("2 names with 3 numbered parts each, such as a/x.…: parts of")
+    assert said["setting"] == f"corpus.group_pattern: '{PATTERN}'"
+    assert describe_audit(read_results(run.params, run.inputs))["pieces"] is None
 
 
 def test_several_sources_of_groups_are_named(run: Run) -> None:

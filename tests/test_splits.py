@@ -621,3 +621,16 @@ def test_a_pattern_that_has_not_one_capture_is_refused_by_name(pattern):
         ParamsError, match=r"corpus\.group_pattern: .*(captures|regular expression)"
     ):
         parse({"corpus": {"group_pattern": pattern}})
+
+
+def test_pieces_of_one_recording_are_warned_about_until_they_are_grouped(tmp_path, caplog):
+    partition(Splits(), PIECES, tmp_path)
+    assert "16 names with 3 numbered parts each, such as jazz/jazz.00000." in caplog.text
+    pieces = facts_of(tmp_path)["pieces"]
+    assert (pieces["names"], pieces["tracks"]) == (16, 48)
+    assert f"corpus.group_pattern: '{pieces['pattern']}'" in caplog.text
+    caplog.clear()
+    splits = partition(Splits(), PIECES, tmp_path, corpus=Corpus(group_pattern=pieces["pattern"]))
+    assert (facts_of(tmp_path)["pieces"], caplog.text) == (None, "")
+    recording = splits["track_id"].str.rsplit(".", n=2).str[0]
+    assert (splits.groupby(recording)["role"].nunique() == 1).all()

@@ -69,6 +69,7 @@ def corpus_scan(
 
     from genreflow.corpus.layout import read_layout
     from genreflow.corpus.scan import list_shards, loose_files
+    from genreflow.tracks.pieces import find_pieces
 
     layout = read_layout(root, labels)
     shards = list_shards(layout.genres, 1).values()
@@ -83,6 +84,9 @@ def corpus_scan(
         table.add_row(escape(genre), str(len(scan.files)), str(len(scan.ignored)))
     console = Console()
     console.print(table)
+    tracks = (file.track_id for scan in scans.values() for file in scan.files)
+    if (pieces := find_pieces(tracks)) is not None:
+        console.print(str(pieces), markup=False)
     if layout.labels is not None:
         ignored = len(layout.labels.ignored)
         console.print(f"Not in {labels}: {ignored} files in {root}.", markup=False)

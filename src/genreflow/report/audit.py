@@ -14,6 +14,7 @@ def describe_audit(results: Results) -> dict[str, Any]:
     found = results.duplicates
     return {
         "summary": _summary(found, results),
+        "pieces": _pieces(results.pieces),
         "groups": [
             {
                 "tracks": [track["track_id"] for track in group["tracks"]],
@@ -97,6 +98,21 @@ def _bar(label: str, share: float, kind: str) -> dict[str, str]:
         "text": text.percent(share),
         "width": f"{100 * share:.1f}",
         "kind": kind,
+    }
+
+
+def _pieces(found: dict[str, Any] | None) -> dict[str, str] | None:
+    """Say which names look like parts of recordings, and what would keep these together."""
+    if found is None:
+        return None
+    fewest, most = found["fewest"], found["most"]
+    parts = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    return {
+        "said": f"{text.count(found['names'], 'name')} with {parts} numbered parts each, such as "
+        f"{found['example']}…: parts of one recording? Nothing keeps them together, so that "
+        f"{text.count(found['tracks'], 'track')} may stand on both sides of a split. If they are "
+        "parts, results are too good; set",
+        "setting": f"corpus.group_pattern: '{found['pattern']}'",
     }
 
 

@@ -76,6 +76,8 @@ class Results:
         Who says so, a listing or a parameter; "" for the demo corpus, which knows its bands.
     groups_are_artists
         Whether these groups are artists or albums; what a pattern captures may be anything.
+    pieces
+        What looks like pieces of recordings that nothing keeps together; None where nothing does.
     """
 
     params: Params
@@ -88,6 +90,7 @@ class Results:
     n_grouped: int
     groups: str
     groups_are_artists: bool
+    pieces: dict[str, Any] | None
 
     @property
     def models(self) -> list[str]:
@@ -234,6 +237,7 @@ def read_results(params: Params, inputs: Inputs) -> Results:
             f"{metrics}: no such file, so there is nothing to report; `snakemake` makes it "
             "(rule evaluate)."
         )
+    of_splits = read_stamp(inputs.splits).facts
     return Results(
         params=params,
         inputs=inputs,
@@ -245,9 +249,10 @@ def read_results(params: Params, inputs: Inputs) -> Results:
             lineage.stamp("evaluate", params, kind="evaluation"),
         ),
         tracks_stamp=read_stamp(inputs.tracks),
-        n_grouped=read_stamp(inputs.splits).facts["n_grouped"],
-        groups=read_stamp(inputs.splits).facts["groups"],
-        groups_are_artists=read_stamp(inputs.splits).facts["artists"],
+        n_grouped=of_splits["n_grouped"],
+        groups=of_splits["groups"],
+        groups_are_artists=of_splits["artists"],
+        pieces=of_splits["pieces"],
     )
 
 

@@ -23,6 +23,7 @@ from genreflow.tracks.assignment import SplitsError, assign, carve, deal
 from genreflow.tracks.grouping import first_word, known_groups
 from genreflow.tracks.groups import join_pairs
 from genreflow.tracks.listings import listing_of, match_listing, read_listing
+from genreflow.tracks.pieces import find_divided
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ def write_splits(
     The digests of the audio behind the tracks travel on in ``stamp.facts["audio"]``, so that
     training notices features that were made from other audio; ``stamp.facts["n_grouped"]`` counts
     the usable tracks whose group is known, ``stamp.facts["groups"]`` says from where ("": the
-    demo), and ``stamp.facts["artists"]`` whether they are artists or albums.
+    demo), ``stamp.facts["artists"]`` whether they are artists or albums, and
+    ``stamp.facts["pieces"]`` what looks like pieces of recordings that nothing keeps together.
 
     Raises
     ------
@@ -121,11 +123,15 @@ def write_splits(
         labels = match_listing(listing_of(rows, "role"), names, "corpus.labels")
         parts = first_word([parts, labels], "role")
     splits = make_splits(usable, known.groups, parts, params)
+    homes = dict(zip(splits["track_id"], splits["group"], strict=True))
+    if (pieces := find_divided(homes)) is not None:
+        log.warning("%s", pieces)
     facts = {
         "audio": read_stamp(tracks).facts["audio"],
         "n_grouped": int(usable["track_id"].isin(known.groups["track_id"]).sum()),
         "groups": " and ".join(known.sources or (str(groups),)),
         "artists": known.artists,
+        "pieces": None if pieces is None else pieces.facts(),
     }
     write_table(splits, out, stamp.with_facts(**facts))
 
