@@ -67,11 +67,11 @@ def corpus_scan(
     from rich.markup import escape
     from rich.table import Table
 
-    from genreflow.corpus.layout import read_layout
+    from genreflow.corpus.level import checked_layout
     from genreflow.corpus.scan import list_shards, loose_files
     from genreflow.tracks.pieces import find_pieces
 
-    layout = read_layout(root, labels)
+    layout = checked_layout(root, labels)
     shards = list_shards(layout.genres, 1).values()
     scans = {shard.genre: layout.scan(shard) for shard in shards}
     n_files = sum(len(scan.files) for scan in scans.values())

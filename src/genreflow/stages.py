@@ -17,7 +17,8 @@ from genreflow import leftovers
 from genreflow.code import code_digests
 from genreflow.corpus.demo.styles import STYLES
 from genreflow.corpus.labels import digests, read_rows
-from genreflow.corpus.layout import Layout, read_layout
+from genreflow.corpus.layout import Layout
+from genreflow.corpus.level import checked_layout
 from genreflow.corpus.scan import CorpusError, list_shards
 from genreflow.errors import GenreflowError
 from genreflow.folds import training_names
@@ -36,16 +37,16 @@ class StageError(GenreflowError):
 
 
 def layout_of(params: Params) -> Layout:
-    """Return the corpus, without needing the demo to be there.
+    """Return the corpus, checked, and without needing the demo to be there.
 
     Raises
     ------
     genreflow.corpus.scan.CorpusError
-        There is no such folder, or no genre in it; the table of labels can't be used.
+        There is no such folder, or what it holds are no genres; the table of labels can't be used.
     """
     root, table = Path(params.corpus.root), Path(params.corpus.labels)
     if not params.is_demo:
-        return read_layout(root, table)
+        return checked_layout(root, table)
     if read_rows(table, root):
         raise CorpusError(
             f"{table} lists tracks, but corpus.root is {root}, the demo, whose genres are its "

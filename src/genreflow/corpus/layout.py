@@ -27,6 +27,11 @@ class Layout:
     genres: tuple[str, ...]
     labels: Labels | None = None
 
+    @classmethod
+    def of(cls, root: Path, labels: Labels | None) -> Layout:
+        """Return the layout that a table says, or the folders in `root`."""
+        return cls(root, find_genres(root) if labels is None else labels.genres, labels)
+
     def scan(self, shard: Shard) -> Scan:
         """List the files of a shard; see :func:`~genreflow.corpus.scan.scan_shard`."""
         if self.labels is not None:
@@ -43,5 +48,4 @@ def read_layout(root: Path, table: Path | None) -> Layout:
         See :func:`~genreflow.corpus.scan.find_genres` and
         :func:`~genreflow.corpus.labels.read_labels`.
     """
-    labels = None if table is None else read_labels(table, root)
-    return Layout(root, find_genres(root) if labels is None else labels.genres, labels)
+    return Layout.of(root, None if table is None else read_labels(table, root))
