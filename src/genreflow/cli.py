@@ -25,6 +25,14 @@ class By(StrEnum):
     album = "album"
 
 
+class FmaSubset(StrEnum):
+    """The parts in which FMA comes; a larger one holds the smaller ones."""
+
+    small = "small"
+    medium = "medium"
+    large = "large"
+
+
 class _OneLineErrors(TyperGroup):
     """Ends with the message of genreflow's own exceptions; all others are bugs and traced back."""
 
@@ -136,6 +144,28 @@ def corpus_groups(
     typer.echo(
         f"{to}: {found.known} of {found.tracks} tracks in {found.groups} groups. "
         f"{found.tracks - found.known} tracks have no known {by.value} and stand alone."
+    )
+
+
+@corpus_app.command("labels")
+def corpus_labels(
+    metadata: Annotated[
+        Path, typer.Argument(help="tracks.csv of fma_metadata.zip.", show_default=False)
+    ],
+    subset: Annotated[FmaSubset, typer.Option(help="Which of FMA's parts you have.")] = (
+        FmaSubset.small
+    ),
+    to: Annotated[Path, typer.Option(help="Table to write.")] = Path("data/labels.csv"),
+) -> None:
+    """Make the table of labels for FMA from its metadata: genre, artist and partition."""
+    from genreflow.corpus.fma import write_fma_labels
+
+    found = write_fma_labels(metadata, subset.value, to)
+    typer.echo(
+        f"{to}: {found.tracks} tracks in {found.genres} genres; {found.without_genre} without a "
+        "genre are left out.\n"
+        f"Next: set corpus.root to fma_{subset.value} in params.yaml (the folder of the numbered "
+        "folders) and, to keep to FMA's own partition, splits.strategy: predefined."
     )
 
 
