@@ -26,7 +26,7 @@ from genreflow.corpus.demo.styles import BANDS, STYLES, Style
 from genreflow.corpus.demo.synth import SAMPLE_RATE, VOICES, Sound, Voice
 from genreflow.corpus.demo.synthesise import DEMO_GENRES, synthesise_genre, synthesise_track
 from genreflow.features.handcrafted.extract import rows_of
-from genreflow.params import Demo, Params
+from genreflow.params import Demo, Params, Tracks
 from genreflow.tracks.duplicates import landmarks, near_duplicates
 
 SHORT = Demo(tracks_per_genre=4, seconds=2.0)
@@ -185,12 +185,14 @@ def test_keeping_bands_apart_costs_accuracy_but_not_all_of_it(features: np.ndarr
 
 def test_no_two_tracks_pass_for_the_same_recording(recordings: list[np.ndarray]) -> None:
     prints = [landmarks(samples) for samples in recordings]
-    assert near_duplicates(prints, recordings.__getitem__) == []
+    least = Tracks().min_correlation
+    assert near_duplicates(prints, recordings.__getitem__, least) == []
 
 
 def test_a_copy_of_a_track_still_does(recordings: list[np.ndarray]) -> None:
     both = [recordings[0], recordings[0][SAMPLE_RATE:] // 2]
-    assert len(near_duplicates([landmarks(samples) for samples in both], both.__getitem__)) == 1
+    prints = [landmarks(samples) for samples in both]
+    assert len(near_duplicates(prints, both.__getitem__, Tracks().min_correlation)) == 1
 
 
 def test_habits_differ_little_within_a_band_and_fill_the_range_over_all() -> None:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from scipy.ndimage import maximum_filter1d
 
+from genreflow.params import Tracks
 from genreflow.tracks import duplicates
 from genreflow.tracks.duplicates import (
     HOP_LENGTH,
@@ -17,6 +18,7 @@ from genreflow.tracks.duplicates import (
 from genreflow.tracks.groups import join_pairs
 
 RATE = 22050
+DEFAULT = Tracks().min_correlation
 
 
 def music(seed, seconds=6.0, phases=None):
@@ -41,11 +43,12 @@ def as_mp3(samples):
     return soundfile.read(buffer, dtype="int16")[0]
 
 
-def pairs(*tracks):
-    return [
-        (m.first, m.second)
-        for m in near_duplicates([landmarks(t) for t in tracks], tracks.__getitem__)
-    ]
+def matches(*tracks, min_correlation=DEFAULT):
+    return near_duplicates([landmarks(t) for t in tracks], tracks.__getitem__, min_correlation)
+
+
+def pairs(*tracks, **options):
+    return [(m.first, m.second) for m in matches(*tracks, **options)]
 
 
 @pytest.mark.parametrize(
@@ -71,8 +74,7 @@ def test_different_music_is_no_duplicate():
 
 def test_the_offset_is_reported_in_frames():
     track = music(1)
-    tracks = [track, track[100 * HOP_LENGTH :]]
-    (match,) = near_duplicates([landmarks(t) for t in tracks], tracks.__getitem__)
+    (match,) = matches(track, track[100 * HOP_LENGTH :])
     assert match.offset == 100
     assert match.share > 0.9
     assert match.correlation == pytest.approx(1, abs=1e-3)
@@ -92,6 +94,15 @@ def test_two_renditions_of_the_same_notes_are_no_duplicate():
     """The same melody, each note with a random phase: landmarks agree, waveforms don't."""
     one, two = music(3), music(3, phases=np.random.default_rng(99))
     assert pairs(one, two) == []
+
+
+def test_different_music_over_one_loop_is_told_apart_by_a_higher_correlation():
+    """A loop of four seconds, with another melody above it each time, 10 dB quieter."""
+    loop = np.tile(music(0, 3.0), 2).astype(float)
+    tracks = [(loop + 0.3 * music(seed)).astype(np.int16) // 2 for seed in range(1, 5)]
+    assert len(pairs(*tracks)) == 6, "by default they count as one recording"
+    assert pairs(*tracks, min_correlation=0.99) == []
+    assert pairs(tracks[0], tracks[0] // 3, min_correlation=0.99) == [(0, 1)]
 
 
 def test_silence_and_very_short_tracks_have_no_landmarks_that_match():

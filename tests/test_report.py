@@ -363,6 +363,16 @@ def test_changed_parameters_are_listed_with_their_default(run: Run) -> None:
     assert all(fold["train"] + fold["valid"] + fold["test"] == 60 for fold in found.folds)
 
 
+def test_groups_of_more_than_five_copies_are_named_with_the_parameter(run: Run) -> None:
+    results = read_results(run.params, run.inputs)
+    assert "more than 5 tracks" not in describe_audit(results)["summary"]
+    group = results.duplicates["groups"][0]
+    group["tracks"] = [group["tracks"][0] | {"track_id": f"a/{n}.wav"} for n in range(8)]
+    summary = describe_audit(results)["summary"]
+    assert "1 group holds more than 5 tracks: a/0.wav (8 tracks)." in summary
+    assert "raise tracks.min_correlation (0.45)" in summary
+
+
 def test_the_audit_says_what_was_not_looked_for(run: Run) -> None:
     results = read_results(run.params, run.inputs)
     assert "another level, offset or codec)" in describe_audit(results)["summary"]

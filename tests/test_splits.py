@@ -255,6 +255,16 @@ def test_a_spreadsheets_listing_is_read_with_its_mark_and_blank_lines(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("strategy", ["holdout", "kfold"])
+def test_the_group_that_swallowed_a_genre_is_named(strategy):
+    table = tracks(10)
+    table.loc[1:8, "duplicate_group"] = "blues/001.wav"
+    said = r"the largest, blues/001\.wav, holds 8 of its 10 tracks.*raise tracks\.min_correlation"
+    groups = pd.DataFrame({"track_id": ["blues/000.wav", "blues/009.wav"], "group": "Abba"})
+    with pytest.raises(SplitsError, match=said):
+        make_splits(table, groups, NO_ROLES, Splits(strategy=strategy))
+
+
 def test_a_genre_with_too_few_tracks_is_named():
     table = pd.concat([tracks(10, ("blues",)), tracks(2, ("zydeco",))])
     with pytest.raises(SplitsError, match="zydeco has 2 independent groups of tracks, but 3 are"):

@@ -101,6 +101,12 @@ class Tracks(Section):
         description="Find the same recording at another level, offset or codec, "
         "not only equal samples.",
     )
+    min_correlation: float = Field(
+        0.45,
+        gt=0,
+        le=1,
+        description="Least correlation of such tracks; raise it where different ones share a loop.",
+    )
 
 
 class Splits(Section):

@@ -8,6 +8,9 @@ from genreflow.registry import BASELINE
 from genreflow.report import artists, text
 from genreflow.report.results import Results
 
+_LARGE = 5
+"""Copies of a recording that are plausible; more are rather tracks that share a loop."""
+
 
 def describe_audit(results: Results) -> dict[str, Any]:
     """Summarise ``results/evaluation/duplicates.json`` and list its groups."""
@@ -130,6 +133,7 @@ def _summary(found: dict[str, Any], results: Results) -> str:
             else f"No two tracks have equal samples. {not_compared}"
         )
     conflicts = found["n_label_conflicts"]
+    large = [group["tracks"] for group in found["groups"] if len(group["tracks"]) > _LARGE]
     parts = [
         f"{text.count(found['n_groups'], 'recording occurs', 'recordings occur')} more than once "
         f"({text.count(found['n_tracks'], 'track')}; "
@@ -140,6 +144,13 @@ def _summary(found: dict[str, Any], results: Results) -> str:
             else "). " + not_compared
         )
     ]
+    if large:
+        names = [f"{tracks[0]['track_id']} ({len(tracks)} tracks)" for tracks in large]
+        parts.append(
+            f"{text.count(len(large), 'group holds', 'groups hold')} more than {_LARGE} tracks: "
+            f"{text.listing(names)}. If they are different music over one loop, raise "
+            f"tracks.min_correlation ({results.params.tracks.min_correlation:g})."
+        )
     if conflicts:
         parts.append(
             f"{text.count(conflicts, 'of them carries', 'of them carry')} more than one genre: "

@@ -153,7 +153,7 @@ def assign(tracks: pd.DataFrame, shares: dict[str, float], salt: str) -> pd.Seri
         what = (
             f"genre {few.index[0]} has {few.iloc[0]} independent "
             f"{'group' if few.iloc[0] == 1 else 'groups'} of tracks, but {len(shares)} are needed "
-            f"({parts})"
+            f"({parts}){largest_group(tracks, few.index[0])}"
             if len(few)
             else f"no way of dividing the {len(counts)} groups of tracks puts every genre into "
             f"each of {parts}, because groups hold tracks of several genres"
@@ -163,6 +163,26 @@ def assign(tracks: pd.DataFrame, shares: dict[str, float], salt: str) -> pd.Seri
             "tracks by others, remove the genre's folder, or change the listing of groups"
         )
     return tracks["group"].map(found)
+
+
+def largest_group(tracks: pd.DataFrame, genre: str) -> str:
+    """Say which group holds most tracks of a genre, as the end of a clause; "" for lone tracks.
+
+    Parameters
+    ----------
+    tracks
+        Columns group and genre.
+    genre
+        Which genre.
+    """
+    sizes = tracks.loc[tracks["genre"] == genre, "group"].value_counts().sort_index()
+    name, n = sizes.idxmax(), int(sizes.max())
+    if n == 1:
+        return ""
+    return (
+        f"; the largest, {name}, holds {n} of its {sizes.sum()} tracks (if it is one because "
+        "different tracks share a loop, raise tracks.min_correlation)"
+    )
 
 
 def _hash(salt: str, name: str) -> bytes:

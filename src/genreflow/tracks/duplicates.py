@@ -38,7 +38,6 @@ MAX_BUCKET = 60
 MIN_MATCHES = 20
 MIN_SHARE = 0.04
 BLOCK = 2**16
-MIN_CORRELATION = 0.45
 MIN_COMMON_FRAMES = 129
 LANDMARKS_AT_A_TIME = 2**20
 
@@ -139,7 +138,9 @@ def _pair(time: npt.NDArray[np.int32], frequency: npt.NDArray[np.int32]) -> Land
 
 
 def near_duplicates(
-    prints: Sequence[Landmarks], samples: Callable[[int], npt.NDArray[np.int16]]
+    prints: Sequence[Landmarks],
+    samples: Callable[[int], npt.NDArray[np.int16]],
+    min_correlation: float,
 ) -> list[Match]:
     """Return the pairs of tracks whose landmarks and waveforms agree on one offset.
 
@@ -149,6 +150,9 @@ def near_duplicates(
         One fingerprint per track.
     samples
         Returns the samples, shape (n,), of the track at a position.
+    min_correlation
+        Least correlation of two tracks that count as the same recording. Different music over one
+        loop correlates, too, the more the louder the loop.
 
     Returns
     -------
@@ -169,7 +173,7 @@ def near_duplicates(
         share = votes / landmarks_in_common
         if share >= MIN_SHARE and frames_in_common >= MIN_COMMON_FRAMES:
             agreement = correlation(samples(first), samples(second), offset * HOP_LENGTH)
-            if agreement >= MIN_CORRELATION:
+            if agreement >= min_correlation:
                 matches.append(Match(first, second, offset, votes, share, agreement))
     return matches
 

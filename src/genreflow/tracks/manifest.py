@@ -140,7 +140,7 @@ def _find_duplicates(
             return opened(path).samples(row)
 
         prints = [landmarks(samples(position)) for position in range(len(names))]
-        matches = near_duplicates(prints, samples)
+        matches = near_duplicates(prints, samples, params.min_correlation)
         for match in matches:
             log.info(
                 "same recording: %s = %s (%d landmarks agree, correlation %.2f)",

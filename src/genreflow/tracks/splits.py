@@ -19,7 +19,7 @@ from genreflow.folds import fold_names
 from genreflow.params import Corpus, Splits
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table, write_table
-from genreflow.tracks.assignment import SplitsError, assign, carve, deal
+from genreflow.tracks.assignment import SplitsError, assign, carve, deal, largest_group
 from genreflow.tracks.grouping import first_word, known_groups
 from genreflow.tracks.groups import join_pairs
 from genreflow.tracks.listings import listing_of, match_listing, read_listing
@@ -186,7 +186,8 @@ def _kfold(tracks: pd.DataFrame, params: Splits) -> pd.Series[int]:
     if sizes.min() < params.n_splits:
         raise SplitsError(
             f"genre {sizes.idxmin()} has {sizes.min()} independent groups of tracks, too few for "
-            f"splits.n_splits = {params.n_splits}; lower it or add tracks"
+            f"splits.n_splits = {params.n_splits}{largest_group(tracks, str(sizes.idxmin()))}; "
+            "lower it or add tracks"
         )
     part = deal(tracks, params.n_splits, f"{params.seed}/kfold")
     found = pd.crosstab(tracks["genre"], part)
