@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import socket
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,90 @@ def test_genre_folders_from_elsewhere_are_copied_and_verified(tmp_path: Path) ->
     (tmp_path / "kaggle" / TRACKS[0]).write_bytes(b"other")
     with pytest.raises(GtzanError, match="1 with a wrong checksum"):
         fetch_gtzan(tmp_path / "b", source=tmp_path / "kaggle", open_dataset=dataset)
+
+
+KAGGLE = {
+    **{f"Data/genres_original/{name}": data for name, data in gtzan().items()},
+    "Data/images_original/blues/blues00000.png": b"an image",
+    "Data/images_original/jazz/jazz00000.png": b"an image",
+    "Data/features_3_sec.csv": b"a table",
+}
+NEVER = opener(all=URLError("no server is asked for a local copy"))
+
+
+def unpack(content: dict[str, bytes], folder: Path) -> Path:
+    for name, data in content.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("below", ["", "Data", "Data/genres_original"])
+def test_the_genres_of_kaggles_copy_are_found_at_any_depth(tmp_path: Path, below: str) -> None:
+    source = unpack(KAGGLE, tmp_path / "kaggle") / below
+    fetched = fetch_gtzan(tmp_path / "genres", source=source, open_dataset=NEVER)
+    assert fetched.n_files == 3
+    assert files_in(tmp_path / "genres") == gtzan(), "neither images nor tables are copied"
+    assert files_in(tmp_path / "kaggle") == KAGGLE
+
+
+def test_kaggles_zip_is_verified_and_installed_as_it_comes(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name, data in KAGGLE.items():
+            opened.writestr(name, data)
+    assert fetch_gtzan(tmp_path / "genres", source=archive, open_dataset=NEVER).n_files == 3
+    assert files_in(tmp_path / "genres") == gtzan()
+
+
+@pytest.mark.parametrize("as_archive", [False, True])
+def test_au_files_are_not_called_missing_but_read_as_they_are(
+    tmp_path: Path, as_archive: bool
+) -> None:
+    content = {name.replace(".wav", ".au"): data for name, data in gtzan().items()}
+    source = tmp_path / "old.tar.gz"
+    if as_archive:
+        pack(source, content)
+    else:
+        source = unpack(content, tmp_path / "old")
+    with pytest.raises(GtzanError) as raised:
+        fetch_gtzan(tmp_path / "genres", source=source, open_dataset=NEVER)
+    assert ".au files" in str(raised.value)
+    meant = (
+        f"unpack {source} and set corpus.root" if as_archive else "set corpus.root to its folder"
+    )
+    assert meant in str(raised.value)
+    assert not (tmp_path / "genres").exists()
+
+
+@pytest.mark.parametrize("content", [b"no archive", b"PK\x03\x04 cut", b"\x1f\x8b cut"])
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "genres.tar.gz").write_bytes(content)
+    with pytest.raises(GtzanError, match=r"genres\.tar\.gz: (is no archive|Compressed file)"):
+        fetch_gtzan(tmp_path / "a", source=tmp_path / "genres.tar.gz", open_dataset=NEVER)
+    assert [path.name for path in tmp_path.iterdir()] == ["genres.tar.gz"]
+
+
+def test_an_archive_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    pack(tmp_path / "whole.tar.gz", {name: os.urandom(9_000) for name in TRACKS})
+    whole = (tmp_path / "whole.tar.gz").read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(GtzanError, match=r"cut\.tar\.gz"):
+        fetch_gtzan(tmp_path / "a", source=tmp_path / "cut.tar.gz", open_dataset=NEVER)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.tar.gz", "whole.tar.gz"]
+
+
+def test_another_folder_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+    source = unpack({"rock/a.wav": b"", "blues/cover.png": b""}, tmp_path / "mine")
+    with pytest.raises(GtzanError, match="no folders blues, jazz, … with audio"):
+        fetch_gtzan(tmp_path / "a", source=source, open_dataset=NEVER)
+
+
+def test_a_part_that_another_mirdata_calls_otherwise_names_the_way_out(tmp_path: Path) -> None:
+    dataset = opener(all=ValueError("The all key is not in remotes"))
+    with pytest.raises(GtzanError, match=r"could not get the audio: The all key.*--from PATH"):
+        fetch_gtzan(tmp_path / "genres", open_dataset=dataset)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def corpus_gtzan(
     to: Annotated[Path, typer.Option(help="Folder to make.")] = Path("data/genres"),
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="genres.tar.gz or a folder of genre folders, if you have it."),
+        typer.Option("--from", help="An archive or folder that holds GTZAN, if you have it."),
     ] = None,
 ) -> None:
     """Fetch GTZAN through mirdata and verify the checksum of every file."""

@@ -15,6 +15,8 @@ import socket
 import sys
 import tarfile
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
@@ -27,9 +29,10 @@ from genreflow.errors import GenreflowError
 _GENRES = Path("gtzan_genre", "genres")
 """Where mirdata keeps the genre folders, below its home."""
 
-_ARCHIVE = Path("gtzan_genre", "genres.tar.gz")
-"""Where mirdata looks for an archive before it downloads one."""
+_SOME_GENRES = ("blues", "jazz")
+"""By these a folder of genres is recognised, at any depth of a copy."""
 
+_DAMAGED = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 _TIMEOUT = 30.0
 _LISTED = 5
 
@@ -91,7 +94,8 @@ def fetch_gtzan(
     destination
         Folder to make; it must not exist, or be empty.
     source
-        A copy to use instead of a download: ``genres.tar.gz``, or a folder of genre folders. It
+        A copy to use instead of a download: an archive (tar or zip), or a folder, in which the
+        genre folders lie at any depth: ``genres.tar.gz``, Kaggle's ``archive.zip`` or ``Data``. It
         is only read.
     open_dataset
         Returns the dataset for a home folder.
@@ -100,7 +104,8 @@ def fetch_gtzan(
     ------
     GtzanError
         `destination` is not empty, mirdata is not installed, the network or the server can't be
-        reached, or files are missing or have a wrong checksum.
+        reached, `source` holds no genres or only ``.au`` files, which mirdata can't verify, or
+        files are missing or have a wrong checksum.
     """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise GtzanError(
@@ -129,21 +134,72 @@ def _obtain(dataset: Dataset, home: Path, source: Path | None) -> None:
         redirect_stderr(io.StringIO()),  # a progress bar for a small file
     ):
         dataset.download(["index"], force_overwrite=True)
-    if source is not None and source.is_dir():
-        with _failures_of(f"a copy of {source}"):
-            shutil.copytree(source, home / _GENRES)
-        return
     if source is not None:
-        (home / _ARCHIVE).parent.mkdir()
-        (home / _ARCHIVE).symlink_to(source.resolve())
-    what = "the audio" if source is None else f"the audio in {source}"
+        with _failures_of(f"a copy of {source}"):
+            _copy(source, home)
+        return
     with _failures_of(
-        what,
+        "the audio",
         "The server has often been down since 2022: try again later, or get genres.tar.gz or its "
         "genre folders elsewhere and run `genreflow corpus gtzan --from PATH`, which verifies "
         "every file the same way.",
     ):
         dataset.download(["all"], force_overwrite=False)
+
+
+def _copy(source: Path, home: Path) -> None:
+    """Copy or unpack the genre folders of a local copy; no server is asked."""
+    place = source
+    if not source.is_dir():
+        place = home / "unpacked"
+        _unpack(source, place)
+    genres = _genres_in(place)
+    if genres is None:
+        raise GtzanError(
+            f"{source}: there are no folders {', '.join(_SOME_GENRES)}, … with audio in it; name "
+            "the archive or the folder that holds GTZAN's genres."
+        )
+    if not any(genres.glob("*/*.wav")):
+        where = f"unpack {source} and set" if place != source else "set"
+        name = genres.relative_to(place) if place != source else genres
+        raise GtzanError(
+            f"{source}: holds .au files, as GTZAN first came, of which mirdata has no checksums. "
+            f"genreflow reads them as they are: {where} corpus.root to its folder {name}."
+        )
+    # Beside the audio there may be images and tables: what is verified is what is kept.
+    take = shutil.copy2 if place == source else shutil.move
+    shutil.copytree(genres, home / _GENRES, ignore=_no_audio, copy_function=take)
+
+
+def _unpack(archive: Path, place: Path) -> None:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(place)
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as opened_tar:
+            opened_tar.extractall(place, filter="data")
+    else:
+        raise GtzanError(f"{archive}: is no archive (tar or zip) that can be read.")
+
+
+def _genres_in(folder: Path) -> Path | None:
+    """Return the folder of genre folders nearest to the top."""
+    holders = (
+        blues.parent
+        for blues in sorted(
+            [folder / _SOME_GENRES[0], *folder.rglob(_SOME_GENRES[0])],
+            key=lambda path: (len(path.parts), path),
+        )
+        if any(path.suffix in (".wav", ".au") for path in blues.glob("*"))
+    )
+    return next(
+        (path for path in holders if all((path / genre).is_dir() for genre in _SOME_GENRES)), None
+    )
+
+
+def _no_audio(folder: str, names: list[str]) -> set[str]:
+    """Name what isn't copied: files that aren't ``.wav``."""
+    return {name for name in names if not name.endswith(".wav") and not Path(folder, name).is_dir()}
 
 
 @contextmanager
@@ -157,8 +213,9 @@ def _failures_of(what: str, unreachable: str = "") -> Iterator[None]:
     except (URLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise GtzanError(f"GTZAN: could not reach {what} ({reason}). {unreachable}") from None
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise GtzanError(f"GTZAN: could not get {what}: {error}") from None
+    except (*_DAMAGED, ValueError) as error:
+        # mirdata raises a ValueError for a part that another version of it calls otherwise.
+        raise GtzanError(f"GTZAN: could not get {what}: {error}. {unreachable}".strip()) from None
     finally:
         logging.disable(logging.NOTSET)
         socket.setdefaulttimeout(timeout)
