@@ -1,6 +1,8 @@
 """Parameters: what is valid, what an error says, and the files that are generated from them."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +15,7 @@ from genreflow.folds import fold_names, name_order
 from genreflow.nested import flatten
 from genreflow.params import Params, ParamsError, load, parse
 from genreflow.registry import MODELS
+from tests.conftest import Project, synthesise
 
 ROOT = Path(__file__).parent.parent
 
@@ -193,3 +196,13 @@ def test_folds_follow_the_strategy():
 
 def test_folds_are_ordered_by_their_number():
     assert sorted(["10", "2", "0"], key=name_order) == ["0", "2", "10"]
+
+
+@pytest.mark.workflow
+def test_the_command_that_the_docs_give_sets_one_parameter_and_leaves_the_others(tmp_path):
+    page = text_of(Path("docs/reruns.md"))
+    program, *options = shlex.split(re.search(r"`(snakemake --config [^`]*)`", page)[1])
+    project = Project.create(tmp_path, **{"corpus.shards_per_genre": 2})
+    synthesise(project.folder / "my-music", genres=("blues", "pop"), tracks=4, seconds=2.0)
+    said = project.run(program, "--cores", "1", "--dry-run", "splits", *options)
+    assert re.search(r"^audio +4$", said.stdout + said.stderr, re.MULTILINE)
