@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from genreflow import registry
 from genreflow.models import checkpoint
@@ -200,6 +201,16 @@ def test_the_state_is_gone_when_all_is_written(corpus, tmp_path):
     job = Job(corpus, "cnn", tmp_path)
     job.run()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_state_lies_in_no_output_that_a_tool_would_clear():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    outs = [out for stage in stages for out in stage.get("do", stage).get("outs", [])]
+    assert "results/models/${item}" in outs
+    for entry in registry.MODELS.values():
+        state = f"results/{entry.state('0')}/"
+        assert not state.startswith(f"results/models/{entry.name}/")
+        assert not [out for out in outs if state.startswith(f"{out}/")]
 
 
 def test_a_state_of_other_code_is_not_used(corpus, whole, tmp_path, monkeypatch, said):
