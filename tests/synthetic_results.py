@@ -131,6 +131,7 @@ def make_run(
     genres: tuple[str, ...] = GENRES,
     seed: int = 0,
     n_grouped: int = 0,
+    pieces: dict[str, object] | None = None,
     repeats: int = 1,
     seeds: int = 1,
 ) -> Run:
@@ -157,7 +158,7 @@ def make_run(
         [_splits(usable, n_folds, repeat) for repeat in range(repeats)], ignore_index=True
     )
     stamp = lineage.stamp("splits", params).with_facts(
-        n_grouped=n_grouped, groups=params.corpus.groups, artists=True, pieces=None
+        n_grouped=n_grouped, groups=params.corpus.groups, artists=True, pieces=pieces
     )
     tables.write_table(splits, results / "splits.parquet", stamp)
     # What makes a track hard is shared by the models, as it is in music.

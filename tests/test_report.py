@@ -432,6 +432,14 @@ def test_pieces_that_nothing_keeps_together_are_told_with_the_setting(run: Run) 
     assert describe_audit(read_results(run.params, run.inputs))["pieces"] is None
 
 
+def test_the_page_asks_whether_names_are_pieces(page: str, tmp_path: Path) -> None:
+    pieces = find_pieces(f"a/<i>{song}.{n}.wav" for song in "xy" for n in range(3))
+    assert pieces is not None
+    html = page_of(finished(tmp_path, pieces=pieces.facts(), tracks_per_genre=6, windows=3))
+    assert "such as a/&lt;i&gt;x.…: parts of one recording?" in html
+    assert "parts of one recording?" not in page
+
+
 def test_several_sources_of_groups_are_named(run: Run) -> None:
     both = "data/groups.csv and data/labels.csv"
     results = replace(read_results(run.params, run.inputs), n_grouped=60, groups=both)

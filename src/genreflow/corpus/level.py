@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from genreflow.corpus.labels import read_labels
 from genreflow.corpus.layout import Layout
-from genreflow.corpus.scan import CorpusError, walk
+from genreflow.corpus.scan import AUDIO_EXTENSIONS, CorpusError, folders_in, walk
 from genreflow.params import DEMO_ROOT
 
 _SHOWN = 3
@@ -57,7 +59,7 @@ def check_level(root: Path) -> None:
             f"too high. Did you mean corpus.root: {home}?"
         )
     parent = root.resolve().parent if root.name in ("", "..") else root.parent
-    beside = _with_audio(parent) if genres or loose else []
+    beside = _plainly_with_audio(parent) if genres or loose else []
     if len(beside) > 1:
         raise CorpusError(
             f"{root}: is one of several folders with audio in {parent} ({_some(beside)}), so that "
@@ -68,7 +70,7 @@ def check_level(root: Path) -> None:
             f"{root}: {genres[0].name} is the only folder with audio, and one genre alone leaves "
             "nothing to tell apart. Put the folder of a second genre beside it."
         )
-    if not loose and any(folder.is_dir() for folder in root.iterdir()):
+    if not loose and folders_in(root):
         raise CorpusError(
             f"{root}: there is no audio file in any of its folders. Expected "
             f"{root}/<genre>/<audio files>; set corpus.root in params.yaml to such a folder."
@@ -78,12 +80,21 @@ def check_level(root: Path) -> None:
 def _with_audio(folder: Path) -> list[Path]:
     """List the folders in `folder` that hold audio at any depth; the demo is no part of them."""
     demo = Path(DEMO_ROOT).resolve()
-    found = (path for path in sorted(folder.iterdir()) if path.is_dir())
-    return [
-        path
-        for path in found
-        if not path.name.startswith(".") and path.resolve() != demo and _holds_audio(path)
-    ]
+    return [path for path in folders_in(folder) if path.resolve() != demo and _holds_audio(path)]
+
+
+def _plainly_with_audio(folder: Path) -> list[Path]:
+    """List the folders in `folder` that hold audio themselves or in a folder of theirs.
+
+    Above the root there may be all of the user's files: not to be walked, nor always to be read.
+    """
+    found = []
+    with suppress(CorpusError):
+        for path in folders_in(folder):
+            near = chain(path.glob("*"), path.glob("*/*"))
+            if any(file.suffix.lower() in AUDIO_EXTENSIONS for file in near):
+                found.append(path)
+    return found
 
 
 def _holds_audio(folder: Path) -> bool:

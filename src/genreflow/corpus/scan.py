@@ -113,7 +113,7 @@ def find_genres(root: Path) -> tuple[str, ...]:
         raise CorpusError(f"{root}: there is no such folder. {_expected(root)}")
     if not root.is_dir():
         raise CorpusError(f"{root}: is a file, not a folder. {_expected(root)}")
-    names = [entry.name for entry in _list(root) if entry.is_dir() and not _is_hidden(entry.name)]
+    names = [folder.name for folder in folders_in(root)]
     for name in names:
         if not _is_text(name):
             raise CorpusError(
@@ -132,6 +132,18 @@ def find_genres(root: Path) -> tuple[str, ...]:
         )
         raise CorpusError(f"{root}: {found} {_expected(root)}")
     return tuple(sorted(names))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """List the folders in `folder` that aren't hidden, sorted.
+
+    Raises
+    ------
+    CorpusError
+        `folder` can't be listed.
+    """
+    found = [entry for entry in _list(folder) if entry.is_dir() and not _is_hidden(entry.name)]
+    return sorted(Path(entry.path) for entry in found)
 
 
 def fault_of_genre(name: str) -> str:
