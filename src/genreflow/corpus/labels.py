@@ -92,7 +92,8 @@ def read_labels(table: Path, root: Path) -> Labels | None:
         if row is None or row.track_id in files:
             others.append((name, is_audio))
             continue
-        _check_regular(path, name, table)
+        if not is_audio:
+            _check_regular(path, name, table)
         files[row.track_id] = TrackFile(name, row.genre, path)
     missing = [name for name in listed if name not in files]
     if len(missing) > _MOST_MISSING * len(listed):
@@ -124,6 +125,7 @@ def read_rows(table: Path, root: Path) -> tuple[Row, ...]:
         The table can't be read or lacks a column; a path leaves the root or is listed twice; a
         genre can't be called so, or is the only one.
     """
+    starts = _starts(root)
     rows: dict[str, Row] = {}
     places: dict[str, int] = {}
     for line, cells in _cells(table):
@@ -133,7 +135,12 @@ def read_rows(table: Path, root: Path) -> tuple[Row, ...]:
         where = f"{table}, line {line}"
         if fault := fault_of_genre(genre):
             raise CorpusError(f"{where}: the genre {fault}. Write it another way.")
-        track_id = _relative(path, root, where)
+        track_id = _relative(path, starts)
+        if track_id.startswith(("/", "../")) or track_id in ("..", ".") or "\0" in track_id:
+            raise CorpusError(
+                f"{where}: {path} is no file below corpus.root ({root}). Paths are relative to it; "
+                "set corpus.root to a folder that holds all of them, or remove the line."
+            )
         if (known := rows.get(track_id)) is not None:
             raise CorpusError(
                 f"{where}: {track_id} is listed in line {places[track_id]} already"
@@ -200,18 +207,16 @@ def _cells(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
         ) from None
 
 
-def _relative(path: str, root: Path, where: str) -> str:
-    """Return the track_id that a path in the table means."""
+def _starts(root: Path) -> set[str]:
+    """Return how an absolute path below `root` may begin: with or without its links resolved."""
+    places = (root.absolute(), root.resolve())
+    return {posixpath.normpath(_composed(place.as_posix())).rstrip("/") + "/" for place in places}
+
+
+def _relative(path: str, starts: set[str]) -> str:
+    """Return a path of the table relative to the root, if it lies below it."""
     name = posixpath.normpath(path.replace("\\", "/"))
-    for base in (root.absolute(), root.resolve()):
-        start = posixpath.normpath(_composed(base.as_posix()))
-        name = name.removeprefix(f"{start.rstrip('/')}/")
-    if name.startswith(("/", "../")) or name in ("..", ".") or "\0" in name:
-        raise CorpusError(
-            f"{where}: {path} is no file below corpus.root ({root}). Paths are relative to it; "
-            "set corpus.root to a folder that holds all of them, or remove the line."
-        )
-    return name
+    return next((name[len(start) :] for start in starts if name.startswith(start)), name)
 
 
 def _check_genres(genres: set[str], table: Path) -> None:
