@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genreflow.audio.cache import Samples
-from genreflow.features.level import amplitude_scale
+from genreflow.features.gain import amplitude_scale
 from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, power_blocks
 from genreflow.registry.mel import Mel
 
