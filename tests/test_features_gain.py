@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from genreflow.features.handcrafted.extract import extract, row_names
 from genreflow.features.gain import LEVEL, amplitude_scale
+from genreflow.features.handcrafted.extract import extract, row_names
 from genreflow.features.mel.levels import log_mel
 from genreflow.registry.handcrafted import Handcrafted
 from genreflow.registry.mel import Mel

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from genreflow.audio.cache import Samples
+from genreflow.features.gain import amplitude_scale
 from genreflow.features.handcrafted import rhythm, tonal, waveform
 from genreflow.features.handcrafted.spectral import Spectral, spectral
-from genreflow.features.gain import amplitude_scale
 from genreflow.features.stft import Floats
 from genreflow.registry.handcrafted import Handcrafted
 
