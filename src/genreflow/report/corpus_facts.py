@@ -45,7 +45,7 @@ def corpus_facts(results: Results) -> list[tuple[str, str]]:
             "Set aside",
             text.count(int((tracks["status"] != "ok").sum()), "file")
             + f"; {text.integer(len(results.tracks_stamp.facts.get('ignored', [])))} files that "
-            "are no audio were ignored",
+            "are no audio, or that no table of labels lists, were ignored",
         ),
     ]
 

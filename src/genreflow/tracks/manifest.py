@@ -73,7 +73,7 @@ def collect_tracks(
         ``duplicate_group`` is the smallest track_id of the group, or ``""``; ``duplicate_kind``
         is ``exact``, ``near`` or ``""``.
     facts : dict
-        ``audio``: shard → digest of its audio; ``ignored``: files that are no audio.
+        ``audio``: shard → digest of its audio; ``ignored``: files that take no part.
 
     Raises
     ------
