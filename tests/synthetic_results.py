@@ -299,6 +299,7 @@ def _write_metadata(
     metadata = Metadata(
         Signature(model, tuple(genres), (1,)),
         lineage.of_model(model, params),
+        libraries={"xgboost": "3.2.0"},
         best={"epoch": 12},
         n_parameters=1000 * len(model),
         model_bytes=2000 * len(model),

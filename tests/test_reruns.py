@@ -388,14 +388,14 @@ DECLARED = {
     "what a job may need": ("registry/entry.py", "memory_mb: int = 3000", set()),
     "a model's files": (
         "registry/xgb_mel.py",
-        '("model.ubj",)',
+        '("model.xgb.json",)',
         steps_downstream({"train_xgb_mel"}),
     ),
 }
 CHANGES = {
     "[96, 64]": "[96, 32]",
     "memory_mb: int = 3000": "memory_mb: int = 3001",
-    '("model.ubj",)': '("model.ubj", "notes.txt")',
+    '("model.xgb.json",)': '("model.xgb.json", "notes.txt")',
     "BASELINE = xgb_mel.ENTRY.name": 'BASELINE = "svm_mel"',
 }
 

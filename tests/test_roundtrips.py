@@ -204,7 +204,7 @@ def test_trained_folds_outlive_a_glance_at_another_strategy(project):
     project.edit(**quick)
     project.snakemake()
     folder = project.folder / "results/models/xgb_mel"
-    folds = {fold: (folder / fold / "model.ubj").read_bytes() for fold in "12"}
+    folds = {fold: (folder / fold / "model.xgb.json").read_bytes() for fold in "12"}
     project.edit(**{"splits.strategy": "holdout"})
     project.snakemake("splits")
     assert {path.name for path in folder.iterdir()} == {"0", "1", "2"}
@@ -218,7 +218,7 @@ def test_trained_folds_outlive_a_glance_at_another_strategy(project):
     project.snakemake("results/splits.parquet")
     retrained = plan(project).jobs
     assert retrained["train_xgb_mel"] == 1, "only fold 0, which the other strategy had made anew"
-    assert {fold: (folder / fold / "model.ubj").read_bytes() for fold in "12"} == folds
+    assert {fold: (folder / fold / "model.xgb.json").read_bytes() for fold in "12"} == folds
 
 
 def test_prune_lists_what_is_not_asked_for_and_asks(project):

@@ -67,13 +67,13 @@ def _features(file: Path, metadata: Metadata) -> Floats:
         The file can't be used.
     """
     kind = registry.features_of(metadata.signature.model)
-    section = kind.parameters.model_validate(metadata.section(kind.section))
+    section = metadata.read_section(kind.section, kind.parameters)
     extractor = import_module(kind.extractor)
     if extractor.row_names(section) != metadata.signature.feature_names:
         raise ModelFileError(
             f"the model {metadata.signature.model} was trained on features that this version of "
             "genreflow names or orders differently; train it anew"
         )
-    audio = Audio.model_validate(metadata.section("audio"))
+    audio = metadata.read_section("audio", Audio)
     rows: Floats = extractor.rows_of(decode(file, audio).samples, audio.sample_rate, section)
     return rows

@@ -22,6 +22,7 @@ from genreflow.folds import parse_training
 from genreflow.models import runtime
 from genreflow.models.base import Examples, FitResult, Model, Signature
 from genreflow.models.checkpoint import Checkpoint
+from genreflow.models.libraries import libraries_of
 from genreflow.models.loading import create
 from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
@@ -191,6 +192,7 @@ def train(
     metadata = Metadata(
         fitted.model.signature,
         lineage.of_model(model_name, params),
+        libraries_of(entry.model_files),
         dict(fitted.result.best),
         fitted.result.n_parameters,
         sum((out / name).stat().st_size for name in entry.model_files),

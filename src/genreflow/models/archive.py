@@ -2,7 +2,11 @@
 
 skops and Keras both write zip archives. They record when they were written, and number objects by
 their place in memory. Both are rewritten here, so that equal models are equal bytes and a rerun
-that changes nothing leaves every digest as it was.
+that changes nothing leaves every digest as it was. (XGBoost's files are in
+:mod:`genreflow.models.trees`.)
+
+A model may come from anyone. Nothing in a file is executed, and nothing that it claims makes this
+process take more memory than a small multiple of the file's own size.
 """
 
 from __future__ import annotations
@@ -12,16 +16,13 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genreflow.models.base import ModelFileError
-from genreflow.store.archive import read_members, write_members
-from genreflow.store.files import atomic
+from genreflow.models.reading import REMEDY, reading
+from genreflow.store.archive import check_archive, read_members, write_members
 
-if TYPE_CHECKING:
-    import xgboost as xgb
-
-_REMEDY = "delete the folder and rerun `snakemake`, which trains the model anew"
+_WEIGHTS = "model.weights.h5"
 
 
 def save_skops(value: Any, path: Path) -> None:
@@ -58,14 +59,14 @@ def load_skops(path: Path, allowed: frozenset[str] = frozenset()) -> Any:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    try:
-        return skops.io.load(path, trusted=sorted(allowed))
-    except UntrustedTypesFoundException as error:
-        raise ModelFileError(
-            f"{path}: holds types that no genreflow model consists of ({error}); {_REMEDY}"
-        ) from None
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path}: can't be read ({error}); {_REMEDY}") from None
+    with reading(path):
+        check_archive(path)
+        try:
+            return skops.io.load(path, trusted=sorted(allowed))
+        except UntrustedTypesFoundException as error:
+            raise ModelFileError(
+                f"{path}: holds types that no genreflow model consists of ({error}); {REMEDY}"
+            ) from None
 
 
 def save_keras(model: Any, path: Path) -> None:
@@ -83,47 +84,33 @@ def save_keras(model: Any, path: Path) -> None:
 
 
 def load_keras(path: Path) -> Any:
-    """Read a ``.keras`` file in safe mode, which refuses code in it.
+    """Read a ``.keras`` file in safe mode, which refuses code in it; clear Keras's session.
 
     Raises
     ------
     ModelFileError
-        The file is missing or damaged, or holds code.
+        The file is missing or damaged, holds code, or describes a larger network than it holds.
     """
     import keras
 
-    try:
+    with reading(path):
+        check_archive(path)
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+            held = archive.getinfo(_WEIGHTS).file_size
+        try:
+            # The network as a sketch, whose weights take no memory yet.
+            with keras.StatelessScope(initialize_variables=False):
+                claimed = keras.saving.deserialize_keras_object(
+                    config, safe_mode=True
+                ).count_params()
+        finally:
+            keras.utils.clear_session()
+        if claimed > held:
+            raise ModelFileError(
+                f"{path}: describes {claimed} weights, but holds {held} bytes of them; {REMEDY}"
+            )
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path}: can't be read ({error}); {_REMEDY}") from None
-
-
-def save_trees(trees: xgb.Booster, path: Path) -> None:
-    """Write trees in XGBoost's own binary format (UBJSON)."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(trees.save_raw("ubj"))
-
-
-def load_trees(path: Path) -> xgb.Booster:
-    """Read what :func:`save_trees` wrote.
-
-    Raises
-    ------
-    ModelFileError
-        The file is missing or damaged.
-    """
-    import xgboost
-
-    try:
-        return xgboost.Booster(model_file=bytearray(path.read_bytes()))
-    except (OSError, xgboost.core.XGBoostError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelFileError(f"{path}: can't be read ({reason}); {_REMEDY}") from None
-
-
-def count_nodes(trees: xgb.Booster) -> int:
-    """Return how many thresholds and leaf values the trees hold."""
-    return sum(tree.count(":") for tree in trees.get_dump())
 
 
 def _number(node: Any, key: str, numbers: dict[int, int]) -> None:

@@ -19,6 +19,7 @@ from genreflow import registry
 from genreflow.errors import GenreflowError
 from genreflow.features.rows import Floats, Integers, Source
 from genreflow.registry.entry import ModelSection
+from genreflow.section import PositiveInt
 
 if TYPE_CHECKING:
     from genreflow.models.checkpoint import Checkpoint
@@ -49,7 +50,7 @@ class Signature:
 
     model: str
     genres: tuple[str, ...]
-    shape: tuple[int, ...]
+    shape: tuple[PositiveInt, ...]
     feature_names: tuple[str, ...] = ()
 
 

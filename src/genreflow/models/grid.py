@@ -46,6 +46,24 @@ def preparation(selected_fraction: float = 1.0) -> Pipeline:
     )
 
 
+def checked_pipeline(loaded: Any, n_features: int, *classifier: type) -> Pipeline:
+    """Return what was loaded if it is a :func:`preparation` and then `classifier`, fitted.
+
+    Raises
+    ------
+    ValueError
+        It consists of something else, or reads another number of features.
+    """
+    kinds = [StandardScaler, SelectPercentile, *classifier]
+    if type(loaded) is not Pipeline or [type(step) for _, step in loaded.steps] != kinds:
+        raise ValueError("consists of other steps than those of this model")
+    scale, select = (step for _, step in loaded.steps[:2])
+    arrays = (scale.mean_, scale.scale_, select.scores_)
+    if any(type(array) is not np.ndarray or array.shape != (n_features,) for array in arrays):
+        raise ValueError(f"reads another number of features than {n_features}, those of model.json")
+    return loaded
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep each fit to one thread, and silent about features that never change.

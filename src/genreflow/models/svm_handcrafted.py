@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,10 @@ from sklearn.svm import SVC
 from genreflow.features.rows import Floats
 from genreflow.models import archive, grid, runtime
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.models.reading import reading
 from genreflow.models.temperature import temperature_of
 from genreflow.registry.entry import GRID
-from genreflow.registry.svm_handcrafted import SvmHandcraftedSection
+from genreflow.registry.svm_handcrafted import Kernel, SvmHandcraftedSection
 
 _SLOPE = 2.0
 """How fast a pair's vote rises with its margin: full (0.96) at the support vectors."""
@@ -93,5 +94,42 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
     def load(self, folder: Path) -> None:
         """Read ``model.skops``."""
         (path,) = self.paths(folder)
-        saved: dict[str, Any] = archive.load_skops(path, grid.TRUSTED)
-        self.classifier, self.temperature = saved["classifier"], saved["temperature"]
+        saved = archive.load_skops(path, grid.TRUSTED)
+        (n_features,) = self.signature.shape
+        with reading(path):
+            self.classifier = grid.checked_pipeline(saved["classifier"], n_features, SVC)
+            self.temperature = float(saved["temperature"])
+            n_selected = int(self.classifier["select"].get_support().sum())
+            check_machine(self.classifier["classify"], n_selected, len(self.signature.genres))
+
+
+def check_machine(machine: SVC, n_features: int, n_genres: int) -> None:
+    """Check the arrays that libsvm, which is C, follows without looking.
+
+    Raises
+    ------
+    ValueError
+        One of them has another size than the others ask for.
+    """
+    n_vectors, n_pairs = len(machine.support_), n_genres * (n_genres - 1) // 2
+    expected: dict[str, tuple[int, ...]] = {
+        "support_": (n_vectors,),
+        "support_vectors_": (n_vectors, n_features),
+        "_n_support": (n_genres,),
+        "dual_coef_": (n_genres - 1, n_vectors),
+        "_dual_coef_": (n_genres - 1, n_vectors),
+        "intercept_": (n_pairs,),
+        "_intercept_": (n_pairs,),
+        "_probA": (0,),
+        "_probB": (0,),
+        "classes_": (n_genres,),
+    }
+    for name, shape in expected.items():
+        array = getattr(machine, name)
+        if type(array) is not np.ndarray or array.shape != shape or array.dtype.hasobject:
+            raise ValueError(f"{name} isn't an array of the shape {shape}")
+    counts = machine._n_support
+    if (counts < 0).any() or counts.sum() != n_vectors:
+        raise ValueError("_n_support doesn't count its support vectors")
+    if machine.kernel not in get_args(Kernel) or machine._sparse:
+        raise ValueError("is another kind of machine than this model's")

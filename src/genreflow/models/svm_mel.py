@@ -16,9 +16,9 @@ N. Halko, P. Martinsson, J. Tropp, "Finding structure with randomness", SIAM Rev
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -29,6 +29,7 @@ from genreflow.features.rows import Floats
 from genreflow.models import archive, runtime
 from genreflow.models.base import Examples, FitResult, Model, ModelFileError
 from genreflow.models.moments import moments
+from genreflow.models.reading import REMEDY, reading
 from genreflow.models.temperature import temperature_of
 from genreflow.registry.svm_mel import SvmMelSection
 
@@ -115,14 +116,17 @@ class SvmMel(Model[SvmMelSection]):
     def load(self, folder: Path) -> None:
         """Read ``model.skops``."""
         (path,) = self.paths(folder)
-        arrays: dict[str, Any] = archive.load_skops(path)
+        arrays = archive.load_skops(path)
+        n_values, n_genres = math.prod(self.signature.shape), len(self.signature.genres)
+        expected = {"coefficients": (n_values, n_genres), "intercept": (n_genres,)}
+        with reading(path):
+            found = {name: arrays[name].shape for name in expected}
+            if found != expected or any(arrays[name].dtype != np.float32 for name in expected):
+                raise ModelFileError(
+                    f"{path}: weights have the shapes {found}, but model.json asks for {expected}; "
+                    f"{REMEDY}"
+                )
         self.coefficients, self.intercept = arrays["coefficients"], arrays["intercept"]
-        expected = (int(np.prod(self.signature.shape)), len(self.signature.genres))
-        if self.coefficients.shape != expected:
-            raise ModelFileError(
-                f"{path}: weights have the shape {self.coefficients.shape}, but "
-                f"model.json asks for {expected}; delete the folder and rerun `snakemake`"
-            )
 
 
 def _per_genre(machine: LinearSVC, n_genres: int) -> tuple[Floats, Floats]:

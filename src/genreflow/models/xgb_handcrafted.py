@@ -11,8 +11,9 @@ import xgboost as xgb
 from sklearn.pipeline import Pipeline
 
 from genreflow.features.rows import Floats
-from genreflow.models import archive, grid
+from genreflow.models import archive, grid, trees
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.models.reading import reading
 from genreflow.registry.entry import GRID, IMPORTANCE
 from genreflow.registry.xgb_handcrafted import XgbHandcraftedSection
 
@@ -40,7 +41,7 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
             values = self.prepare.fit_transform(data[0], data[1])
             classifier.fit(values, data[1], sample_weight=weight)
             self.trees = classifier.get_booster()
-        size = archive.count_nodes(self.trees)
+        size = trees.count_nodes(self.trees)
         return FitResult(size, {GRID: table, IMPORTANCE: self._importance()}, best)
 
     def _importance(self) -> pd.DataFrame:
@@ -70,13 +71,17 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
         return probabilities
 
     def save(self, folder: Path) -> None:
-        """Write ``model.skops`` (scaler and selection) and ``model.ubj`` (trees)."""
-        preparation, trees = self.paths(folder)
+        """Write ``model.skops`` (scaler and selection) and ``model.xgb.json`` (trees)."""
+        preparation, forest = self.paths(folder)
         archive.save_skops(self.prepare, preparation)
-        archive.save_trees(self.trees, trees)
+        trees.save_trees(self.trees, forest)
 
     def load(self, folder: Path) -> None:
-        """Read ``model.skops`` and ``model.ubj``."""
-        preparation, trees = self.paths(folder)
-        self.prepare = archive.load_skops(preparation, grid.TRUSTED)
-        self.trees = archive.load_trees(trees)
+        """Read ``model.skops`` and ``model.xgb.json``."""
+        preparation, forest = self.paths(folder)
+        (n_features,) = self.signature.shape
+        loaded = archive.load_skops(preparation, grid.TRUSTED)
+        with reading(preparation):
+            self.prepare = grid.checked_pipeline(loaded, n_features)
+            n_selected = int(self.prepare["select"].get_support().sum())
+        self.trees = trees.load_trees(forest, n_selected, len(self.signature.genres))

@@ -22,7 +22,7 @@ import pandas as pd
 import xgboost as xgb
 
 from genreflow.features.rows import Floats
-from genreflow.models import archive
+from genreflow.models import trees
 from genreflow.models.base import Examples, FitResult, Model
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.xgb_mel import XgbMelSection
@@ -79,7 +79,7 @@ class XgbMel(Model[XgbMelSection]):
             }
         )
         best = {"epoch": trained.best_iteration + 1}
-        return FitResult(archive.count_nodes(self.trees), {HISTORY: history}, best)
+        return FitResult(trees.count_nodes(self.trees), {HISTORY: history}, best)
 
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""
@@ -89,12 +89,14 @@ class XgbMel(Model[XgbMelSection]):
         return probabilities
 
     def save(self, folder: Path) -> None:
-        """Write ``model.ubj``."""
-        archive.save_trees(self.trees, *self.paths(folder))
+        """Write ``model.xgb.json``."""
+        trees.save_trees(self.trees, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
-        """Read ``model.ubj``."""
-        self.trees = archive.load_trees(*self.paths(folder))
+        """Read ``model.xgb.json``."""
+        (path,) = self.paths(folder)
+        tiles = count_tiles(self.signature.shape, self.params.time_pool, self.params.band_pool)
+        self.trees = trees.load_trees(path, tiles, len(self.signature.genres))
 
 
 class _Progress(xgb.callback.TrainingCallback):
@@ -128,6 +130,12 @@ def average_tiles(values: Floats, time_pool: int, band_pool: int) -> Floats:
     whole = values[:, : rows * frames, : columns * wide]
     tiles: Floats = whole.reshape(n, rows, frames, columns, wide).mean(axis=(2, 4))
     return tiles.reshape(n, -1)
+
+
+def count_tiles(shape: tuple[int, ...], time_pool: int, band_pool: int) -> int:
+    """Return how many tiles :func:`average_tiles` makes of a window (time, frequency, 1)."""
+    time, bands, _ = shape
+    return (time // min(time_pool, time)) * (bands // min(band_pool, bands))
 
 
 class TileBatches(xgb.DataIter):

@@ -10,13 +10,13 @@ from genreflow.registry.entry import GRID, ModelEntry
 from genreflow.registry.grid import GridSection
 from genreflow.section import PositiveFloat
 
+Kernel = Literal["linear", "rbf"]
+
 
 class SvmHandcraftedSection(GridSection):
     """`svm_handcrafted`: support vector machine on handcrafted features."""
 
-    kernel: list[Literal["linear", "rbf"]] = Field(
-        ["rbf"], min_length=1, description="Grid: kernel."
-    )
+    kernel: list[Kernel] = Field(["rbf"], min_length=1, description="Grid: kernel.")
     C: list[PositiveFloat] = Field([1.0, 3.0, 10.0, 30.0], min_length=1, description="Grid: C.")
     gamma_scale: list[PositiveFloat] = Field(
         [0.3, 1.0], min_length=1, description="Grid: RBF width, in units of 1 / n_features."

@@ -27,7 +27,7 @@ ENTRY = ModelEntry(
     features="handcrafted",
     parameters=XgbHandcraftedSection,
     implementation="genreflow.models.xgb_handcrafted:XgbHandcrafted",
-    model_files=("model.skops", "model.ubj"),
+    model_files=("model.skops", "model.xgb.json"),
     tables=(GRID, IMPORTANCE),
     memory_mb=1000,
 )

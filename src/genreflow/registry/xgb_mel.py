@@ -33,7 +33,7 @@ ENTRY = ModelEntry(
     features="mel",
     parameters=XgbMelSection,
     implementation="genreflow.models.xgb_mel:XgbMel",
-    model_files=("model.ubj",),
+    model_files=("model.xgb.json",),
     tables=(HISTORY,),
     memory_mb=1500,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from genreflow.store.files import atomic
@@ -40,6 +40,30 @@ def write_members(members: Mapping[str, bytes], path: Path) -> None:
         for name in sorted(members):
             with member(archive, name) as file:
                 file.write(members[name])
+
+
+def check_archive(path: Path) -> None:
+    """Make sure that an archive is like those written here, and can't unfold into more than it is.
+
+    Raises
+    ------
+    ValueError
+        A member is compressed, overlaps with others, or has a name that leads out of a folder.
+    OSError, zipfile.BadZipFile
+        It can't be read.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    for info in members:
+        name = PurePosixPath(info.filename)
+        if name.is_absolute() or ".." in name.parts or "\\" in info.filename:
+            raise ValueError(f"holds {info.filename!r}, a name that leads out of its folder")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"holds {info.filename!r} compressed, as genreflow never writes it")
+    if sum(info.file_size for info in members) > path.stat().st_size:
+        raise ValueError("claims to hold more bytes than the file has")
+    if len({info.filename for info in members}) < len(members):
+        raise ValueError("holds two members of one name")
 
 
 def read_members(path: Path) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from genreflow.models.base import Examples, FitResult, Model, ModelFileError
 from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
 from genreflow.models.neural.resuming import Resuming
+from genreflow.models.reading import REMEDY, reading
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.neural import NeuralSection
 
@@ -140,12 +141,12 @@ class KerasModel(Model[P]):
         runtime.configure_keras(self.params.threads, self.params.seed)
         (path,) = self.paths(folder)
         self.network = archive.load_keras(path)
-        found = (self.network.input_shape[1:], self.network.output_shape[1])
-        expected = (tuple(self.signature.shape), len(self.signature.genres))
+        with reading(path):
+            found = (self.network.input_shape[1:], self.network.output_shape[1:])
+        expected = (tuple(self.signature.shape), (len(self.signature.genres),))
         if found != expected:
             raise ModelFileError(
-                f"{path}: has shapes {found}, but model.json asks for {expected}; "
-                "delete the folder and rerun `snakemake`"
+                f"{path}: has shapes {found}, but model.json asks for {expected}; {REMEDY}"
             )
 
 
