@@ -61,14 +61,18 @@ class Stamp:
         """Parse what :meth:`to_json` wrote; raise :class:`StaleArtifactError` on anything else."""
         try:
             fields = json.loads(text)
-            return cls(**{name: fields[name] for name in ("kind", "params", "format", "facts")})
-        except (ValueError, KeyError, TypeError):
-            raise StaleArtifactError(f"{path}: carries no readable stamp; {_REMEDY}") from None
+            names = ("kind", "params", "format", "facts")
+            kind, params, version, facts = (fields[name] for name in names)
+            if not (isinstance(params, dict) and isinstance(facts, dict)):
+                raise TypeError("parameters and facts are no objects")
+            return cls(kind, params, version, facts)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise StaleArtifactError(f"{path}: carries no readable stamp; {REMEDY}") from None
 
     def check(self, expected: Stamp, path: Path) -> None:
         """Raise :class:`StaleArtifactError` unless kind, format and parameters are as expected."""
         if difference := self.difference(expected):
-            raise StaleArtifactError(f"{path}: made with {difference}; {_REMEDY}")
+            raise StaleArtifactError(f"{path}: made with {difference}; {REMEDY}")
 
     def difference(self, expected: Stamp) -> str:
         """Say in what kind, format and parameters differ from the expected; empty if they don't."""
@@ -77,7 +81,7 @@ class Stamp:
         return _difference(found, wanted) if found != wanted else ""
 
 
-_REMEDY = "delete it and rerun `snakemake`, which makes it anew."
+REMEDY = "delete it and rerun `snakemake`, which makes it anew."
 
 
 def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genreflow.store.files import atomic
-from genreflow.store.stamp import Stamp
+from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
 
 _KEY = b"genreflow"
 
@@ -33,8 +35,9 @@ def write_table(table: pd.DataFrame | pa.Table, path: Path, stamp: Stamp) -> Non
 
 
 def read_stamp(path: Path) -> Stamp:
-    """Read the stamp of a Parquet file."""
-    return stamp_of(pq.read_schema(path), path)
+    """Read the stamp of a Parquet file; raise :class:`StaleArtifactError` if it can't be."""
+    with _reading(path):
+        return stamp_of(pq.read_schema(path), path)
 
 
 def read_table(path: Path, expected: Stamp, *, columns: list[str] | None = None) -> pd.DataFrame:
@@ -43,9 +46,22 @@ def read_table(path: Path, expected: Stamp, *, columns: list[str] | None = None)
     Raises
     ------
     StaleArtifactError
-        The file was made by other parameters than `expected`.
+        The file was made by other parameters than `expected`, or is damaged.
     """
-    with pq.ParquetFile(path) as file:
+    with _reading(path), pq.ParquetFile(path) as file:
         stamp_of(file.schema_arrow, path).check(expected, path)
         frame: pd.DataFrame = file.read(columns=columns).to_pandas()
         return frame
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what Arrow raises over a damaged file into :class:`StaleArtifactError`."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        # A file that isn't there is no damaged one, and says so by itself.
+        if not path.is_file():
+            raise
+        reason = " ".join(str(error).split())
+        raise StaleArtifactError(f"{path}: can't be read ({reason}); {REMEDY}") from error

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genreflow.features.rows import FeatureRows
+from genreflow.store.archive import check_archive
 from genreflow.store.files import KEPT_OPEN
-from genreflow.store.stamp import Stamp
+from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
 
 STORED = np.dtype("<f2")
 """Levels are stored in steps of at most 1/16 dB."""
@@ -38,22 +39,53 @@ class _Index:
 
 def _read_index(path: Path, expected: Stamp) -> _Index:
     try:
-        with np.load(path) as archive:
+        check_archive(path)
+        with np.load(path, allow_pickle=False) as archive:
             members = {name: archive[name] for name in archive.files if name != "frames"}
         stamp = Stamp.from_json(str(members.pop("stamp")), path)
-    except (zipfile.BadZipFile, ValueError, KeyError):
-        stamp = Stamp.from_json("", path)
-    stamp.check(expected, path)
+        stamp.check(expected, path)
+        first_byte, bands = _frames(path, members)
+    except (OSError, StaleArtifactError):
+        raise
+    # NumPy and zipfile say nowhere what they raise over damage; it differs by its place.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise StaleArtifactError(f"{path}: can't be read ({reason}); {REMEDY}") from error
+    return _Index(members, stamp, first_byte, bands)
+
+
+def _frames(path: Path, members: dict[str, npt.NDArray[Any]]) -> tuple[int, int]:
+    """Return the byte at which the frames begin, and their bands.
+
+    Raises
+    ------
+    ValueError
+        They are laid out in another way than they are read, or the index leads beyond them.
+    """
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         # The archive's directory says where the member's own header lies, which ends with two
         # fields of variable length; the array's header follows.
-        header = archive.getinfo("frames.npy").header_offset
-        file.seek(header + 26)
+        info = archive.getinfo("frames.npy")
+        file.seek(info.header_offset + 26)
         lengths = np.frombuffer(file.read(4), dtype="<u2")
-        file.seek(header + 30 + int(lengths.sum()))
+        begin = info.header_offset + 30 + int(lengths.sum())
+        file.seek(begin)
         np.lib.format.read_magic(file)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
-        return _Index(members, stamp, file.tell(), int(shape[1]))
+        shape, by_columns, kind = np.lib.format.read_array_header_1_0(file)
+        first_byte = file.tell()
+    if by_columns or kind != STORED or len(shape) != 2:
+        raise ValueError(f"its frames are {shape} {kind}")
+    if begin + info.file_size != first_byte + shape[0] * shape[1] * STORED.itemsize:
+        raise ValueError(f"its frames aren't {shape}")
+    start, track = members["window_start"], members["window_track"]
+    n_tracks, window = len(members["track_id"]), int(members["window_frames"])
+    if len(members["genre"]) != n_tracks or len(start) != len(track) or window < 1:
+        raise ValueError("its index contradicts itself")
+    if len(start) and not (start.min() >= 0 and start.max() + window <= shape[0]):
+        raise ValueError("a window leads beyond its frames")
+    if len(track) and not (track[0] >= 0 and track[-1] < n_tracks and (np.diff(track) >= 0).all()):
+        raise ValueError("a window belongs to a track that isn't there")
+    return first_byte, int(shape[1])
 
 
 class MelWindows(AbstractContextManager["MelWindows"]):
@@ -85,7 +117,7 @@ class MelWindows(AbstractContextManager["MelWindows"]):
     Raises
     ------
     StaleArtifactError
-        A shard was made with other parameters.
+        A shard was made with other parameters, or is damaged.
     """
 
     def __init__(self, paths: Sequence[Path], expected: Stamp) -> None:

@@ -1,0 +1,1 @@
+"""Fuzzing: one harness for each thing that genreflow reads and that may come from anyone."""
