@@ -23,7 +23,7 @@ rule all:
 
 rule all_demo:
     input:
-        expand("data/demo/{genre}", genre=GENRES),
+        expand("data/demo/{genre}", genre=GENRES if PARAMS.is_demo else []),
 
 
 rule all_audio:

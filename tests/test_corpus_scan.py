@@ -27,7 +27,8 @@ def make(root: Path, *names: str) -> Path:
 
 
 def scan(root: Path, genre: str) -> Scan:
-    return scan_shard(root, list_shards([genre], 1)[genre])
+    (shard,) = list_shards([genre], 1).values()
+    return scan_shard(root, shard)
 
 
 def track_ids(scan: Scan) -> list[str]:

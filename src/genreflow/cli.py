@@ -180,10 +180,11 @@ def predict(
     """Predict the genre of audio files; exit with 1 if one of them can't be used."""
     from genreflow.columns import column_of
     from genreflow.predict import predict_files
+    from genreflow.store.files import csv_text
 
     found = predict_files(model, files)
     if csv:
-        typer.echo(found.to_csv(index=False, float_format="%.4f"), nl=False)
+        typer.echo(csv_text(found, "%.4f"), nl=False)
     else:
         for row in found[found["reason"] == ""].to_dict("records"):
             typer.echo(f"{row['track']}: {row['genre']} ({row[column_of(row['genre'])]:.0%})")

@@ -27,8 +27,8 @@ rule audio:
     resources:
         mem_mb=500,
     params:
-        root=PARAMS.corpus.root,
-        labels=PARAMS.corpus.labels,
+        root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
+        labels=lambda wildcards: PARAMS.corpus.labels,
         corpus=corpus_digest,
         audio=PARAMS.section("audio"),
         code=CODE["audio"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,12 @@ FFMPEG_EXTENSIONS = _extensions(
 
 AUDIO_EXTENSIONS = LIBSNDFILE_EXTENSIONS | FFMPEG_EXTENSIONS
 """A file with another extension (in any case) is no audio and is ignored."""
+
+_SAFE = frozenset(" -_.&+()")
+_LONGEST_NAME = 180
+"""Bytes of a file's name; most file systems have room for 255, suffixes included."""
+
+_REPEATED = re.compile(r"(.+)\1{9}$")
 
 
 _LONGEST_GENRE = 200
@@ -170,15 +177,40 @@ def loose_files(root: Path) -> tuple[str, ...]:
 def list_shards(genres: Sequence[str], shards_per_genre: int) -> dict[str, Shard]:
     """Divide every genre into `shards_per_genre` shards, keyed by their names.
 
-    A shard is named like its genre if it is the only one, else ``<genre>-<bucket>``.
+    A shard is named like its genre if it is the only one, else ``<genre>-<bucket>``; see
+    :func:`file_name`.
     """
     shards = [
-        Shard(genre if shards_per_genre == 1 else f"{genre}-{bucket}", genre, bucket, of)
+        Shard(name if of == 1 else f"{name}-{bucket}", genre, bucket, of)
         for of in [shards_per_genre]
         for genre in genres
+        for name in [file_name(genre)]
         for bucket in range(of)
     ]
     return {shard.name: shard for shard in shards}
+
+
+def file_name(genre: str) -> str:
+    """Return what files are called that are made of a genre: like it, where that is safe.
+
+    The name goes through Snakemake, for which braces and angle brackets have a meaning, and through
+    the shells of clusters. So few of ASCII's punctuation marks stay as they are, and nothing that
+    can't be seen; the others become ``~`` and the digits of their UTF-8 bytes. A name that leaves
+    no room for suffixes, or repeats itself, which Snakemake takes for a loop, ends in a digest.
+    Different genres have different names.
+    """
+    encoded = "".join(
+        character if _is_plain(character) else _escaped(character) for character in genre
+    )
+    # A blank at the end is what people and file systems lose.
+    inner = encoded.strip(" ")
+    before, after = encoded.split(inner, 1) if inner else (encoded, "")
+    encoded = f"{_escaped(before)}{inner}{_escaped(after)}"
+    if len(encoded.encode()) <= _LONGEST_NAME and not _REPEATED.search(encoded):
+        return encoded
+    digest = hashlib.sha256(genre.encode()).hexdigest()[:16]
+    kept = encoded.encode()[: _LONGEST_NAME - len(digest) - 2].decode(errors="ignore")
+    return f"{kept}~~{digest}"
 
 
 def scan_shard(root: Path, shard: Shard) -> Scan:
@@ -254,6 +286,16 @@ def _may_be_audio(entry: os.DirEntry[str]) -> bool:
         return stat.S_ISREG(entry.stat().st_mode)
     except OSError:
         return True
+
+
+def _is_plain(character: str) -> bool:
+    if character.isascii():
+        return character.isalnum() or character in _SAFE
+    return character.isprintable()
+
+
+def _escaped(characters: str) -> str:
+    return "".join(f"~{byte:02X}" for byte in characters.encode())
 
 
 def _is_hidden(name: str) -> bool:

@@ -34,8 +34,8 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
         model=model,
         about=_about(model),
         input=_input(results, model),
-        genres=results.genres,
-        corpus=f"{text.count(usable, 'track')} in `{params.corpus.root}`",
+        genres=[text.markdown(genre) for genre in results.genres],
+        corpus=f"{text.count(usable, 'track')} in {text.markdown(params.corpus.root)}",
         split=f"{text.count(len(results.folds), 'fold')} ({params.splits.strategy})",
         learnt=text.learnt_from(*results.learnt_from(model)),
         parameters=text.integer(cost.parameters),
@@ -48,7 +48,7 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
         versus=_versus(results, model),
         per_genre=[
             {
-                "genre": row["genre"],
+                "genre": text.markdown(row["genre"]),
                 "precision": text.ratio(row["precision"]),
                 "recall": text.ratio(row["recall"]),
                 "f1": text.ratio(row["f1"]),
@@ -122,8 +122,10 @@ def _mistakes(confusion: pd.DataFrame, model: str) -> str:
         & (confusion["count"] > 0)
     ].sort_values(["count", "actual", "predicted"], ascending=[False, True, True])
     return ", ".join(
-        f"{row.actual} taken for {row.predicted} ({row.count}×)"
-        for row in wrong.head(_MISTAKES).itertuples(index=False, name="Row")
+        f"{text.markdown(actual)} taken for {text.markdown(predicted)} ({count}×)"
+        for actual, predicted, count in wrong[["actual", "predicted", "count"]]
+        .head(_MISTAKES)
+        .to_numpy()
     )
 
 

@@ -16,12 +16,15 @@ from genreflow.errors import GenreflowError
 from genreflow.folds import name_order
 from genreflow.params import Params
 from genreflow.registry import BASELINE, ENSEMBLE
-from genreflow.store.files import read_json
+from genreflow.store.files import read_csv, read_json
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table
 
 Metrics = dict[str, dict[str, dict[str, Any]]]
 """Model, level, metric."""
+
+_NAMES = ("fold", "track_id", "genre", "actual", "predicted", "taken_for")
+"""Columns of text even where all folds, tracks or genres are called by numbers."""
 
 
 class ReportError(GenreflowError):
@@ -218,7 +221,7 @@ def _existing(path: Path) -> Path:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(_existing(path), dtype={"fold": str}, keep_default_na=False, na_values=[""])
+    return read_csv(_existing(path), names=_NAMES)
 
 
 def read_results(params: Params, inputs: Inputs) -> Results:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
 
 NONE = "–"
 """What stands for a value that isn't defined or wasn't measured."""
+
+_MARKUP = re.compile(r"([\\`*\[\]<>|~$&#])")
 
 Value = float | int | None
 
@@ -109,6 +112,11 @@ def learnt_from(n_train: float, n_valid: float) -> str:
 def listing(names: list[str]) -> str:
     """Write ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def markdown(name: str) -> str:
+    """Write a genre or folder as it is called, with no markup, HTML or line breaks of its own."""
+    return _MARKUP.sub(r"\\\1", " ".join(name.split()))
 
 
 def _signed(value: float) -> str:

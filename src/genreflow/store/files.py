@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def atomic(path: Path) -> Iterator[Path]:
 def write_text(text: str, path: Path) -> None:
     """Write UTF-8 text, atomically."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def write_json(value: Any, path: Path) -> None:
@@ -57,9 +58,39 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(table: pd.DataFrame, path: Path, digits: str = DIGITS) -> None:
-    """Write a table without its index, atomically."""
-    with atomic(path) as temporary:
-        table.to_csv(temporary, index=False, float_format=digits, lineterminator="\n")
+    """Write a table without its index, atomically; :func:`read_csv` reads it."""
+    write_text(csv_text(table, digits), path)
+
+
+def csv_text(table: pd.DataFrame, digits: str = DIGITS) -> str:
+    """Render a table as CSV in which no name is a formula; see :mod:`genreflow.store.cells`."""
+    from genreflow.store.cells import guarded, in_names
+
+    cells = in_names(table, guarded)
+    text: str = cells.to_csv(index=False, float_format=digits, lineterminator="\n")
+    if "\r" in text:  # which readers take for the end of a line, unless it is in quotes
+        text = cells.to_csv(
+            index=False, float_format=digits, lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
+    return text
+
+
+def read_csv(path: Path, names: Collection[str] = ()) -> pd.DataFrame:
+    """Read what :func:`write_csv` wrote.
+
+    Parameters
+    ----------
+    names
+        Columns that hold names even where they look like numbers. ``NA`` and ``None`` are names
+        everywhere; an empty cell is missing.
+    """
+    import pandas as pd
+
+    from genreflow.store.cells import in_names, unguarded
+
+    as_text = dict.fromkeys(names, str)
+    table = pd.read_csv(path, dtype=as_text, keep_default_na=False, na_values=[""])
+    return in_names(table, unguarded)
 
 
 def file_sha256(path: Path) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from genreflow.corpus.labels import Row
 from genreflow.corpus.scan import AUDIO_EXTENSIONS
 from genreflow.errors import GenreflowError
+from genreflow.store.cells import unguarded
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def read_listing(path: Path, column: str) -> pd.DataFrame:
             f"{path}: lacks the column {', '.join(sorted(missing))} (found "
             f"{', '.join(frame.columns)}); its first line must read track_id,{column}"
         )
-    frame = frame[["track_id", column]].apply(lambda cells: cells.str.strip().map(_composed))
+    frame = frame[["track_id", column]].apply(lambda cells: cells.str.strip().map(_name))
     frame = frame[(frame != "").all(axis=1)].reset_index(drop=True)
     if (twice := frame["track_id"].duplicated()).any():
         raise ListingError(
@@ -122,6 +123,10 @@ def match_listing(listing: pd.DataFrame, track_ids: Sequence[str], source: str) 
             f"{source}: two lines mean {matched.loc[twice, 'track_id'].iloc[0]}; keep one"
         )
     return matched
+
+
+def _name(cell: str) -> str:
+    return _composed(unguarded(cell))
 
 
 def _composed(name: str) -> str:
