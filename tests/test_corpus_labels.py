@@ -154,12 +154,10 @@ def test_a_file_listed_twice_is_refused_with_both_lines_and_genres(root: Path) -
     ("genre", "said"),
     [
         ("Old-Time / Historic", "holds /"),
-        ("a{b}", "holds { and }"),
         (".hidden", "begins with a dot"),
         ("..", "begins with a dot"),
         ('"two\nlines"', "control character"),
         ("a\tb", "control character"),
-        ("é" * 120, "more than 200 bytes"),
     ],
 )
 def test_a_genre_that_cannot_name_a_file_is_refused(root: Path, genre: str, said: str) -> None:
@@ -168,7 +166,9 @@ def test_a_genre_that_cannot_name_a_file_is_refused(root: Path, genre: str, said
     assert "labels.csv, line" in message
 
 
-@pytest.mark.parametrize("genre", ["hip hop", "r'n''b", "=1+1", "K-Pop", "шансон", "$(rm)", "a&b"])
+@pytest.mark.parametrize(
+    "genre", ["hip hop", "r'n''b", "=1+1", "K-Pop", "шансон", "$(rm)", "a&b", "a{b}", "é" * 120]
+)
 def test_odd_genres_work(root: Path, genre: str) -> None:
     assert labels_of(root, "000/2.mp3,rock", f"001/7.mp3,{genre}").genres == tuple(
         sorted(["rock", genre])

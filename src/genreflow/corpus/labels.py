@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genreflow.corpus.scan import CorpusError, Scan, Shard, TrackFile, fault_of_genre, walk
+from genreflow.corpus.scan import CorpusError, Scan, Shard, TrackFile, walk
 from genreflow.store.files import text_sha256
 
 _PATH = ("path", "track_id")
@@ -133,7 +133,7 @@ def read_rows(table: Path, root: Path) -> tuple[Row, ...]:
         if not path or not genre:
             continue
         where = f"{table}, line {line}"
-        if fault := fault_of_genre(genre):
+        if fault := _fault_of_genre(genre):
             raise CorpusError(f"{where}: the genre {fault}. Write it another way.")
         track_id = _relative(path, starts)
         if track_id.startswith(("/", "../")) or track_id in ("..", ".") or "\0" in track_id:
@@ -217,6 +217,17 @@ def _relative(path: str, starts: set[str]) -> str:
     """Return a path of the table relative to the root, if it lies below it."""
     name = posixpath.normpath(path.replace("\\", "/"))
     return next((name[len(start) :] for start in starts if name.startswith(start)), name)
+
+
+def _fault_of_genre(name: str) -> str:
+    """Say why a genre can't be called so, as no folder could; "" where it can."""
+    if any(unicodedata.category(letter) == "Cc" for letter in name):
+        return f"{name!r} holds a control character (a line break, a tab)"
+    if "/" in name:
+        return f"{name!r} holds /, but genres name files of the pipeline"
+    if name.startswith("."):
+        return f"{name!r} begins with a dot, as hidden files do"
+    return ""
 
 
 def _check_genres(genres: set[str], table: Path) -> None:

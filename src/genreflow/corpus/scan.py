@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +42,6 @@ _LONGEST_NAME = 180
 """Bytes of a file's name; most file systems have room for 255, suffixes included."""
 
 _REPEATED = re.compile(r"(.+)\1{9}$")
-
-
-_LONGEST_GENRE = 200
-"""Bytes of a genre's name: with an ending it must still be the name of a file."""
 
 
 class CorpusError(GenreflowError):
@@ -127,8 +122,6 @@ def find_genres(root: Path) -> tuple[str, ...]:
                 f"{root}: the name of the genre folder {_printable(name)!r} is not valid UTF-8. "
                 "Rename it and run again."
             )
-        if fault := fault_of_genre(name):
-            raise CorpusError(f"{root}: the name of the genre folder {fault}. Rename it.")
     if not names:
         loose = sum(Path(name).suffix.lower() in AUDIO_EXTENSIONS for name in loose_files(root))
         found = (
@@ -151,22 +144,6 @@ def folders_in(folder: Path) -> list[Path]:
     """
     found = [entry for entry in _list(folder) if entry.is_dir() and not _is_hidden(entry.name)]
     return sorted(Path(entry.path) for entry in found)
-
-
-def fault_of_genre(name: str) -> str:
-    """Say why a genre can't be called so; "" where it can.
-
-    Genres name the files of the pipeline, and reach Snakemake in their names.
-    """
-    if any(unicodedata.category(letter) == "Cc" for letter in name):
-        return f"{name!r} holds a control character (a line break, a tab)"
-    if found := [letter for letter in "/{}" if letter in name]:
-        return f"{name!r} holds {' and '.join(found)}, but genres name files of the pipeline"
-    if _is_hidden(name):
-        return f"{name!r} begins with a dot, as hidden files do"
-    if len(name.encode()) > _LONGEST_GENRE:
-        return f"{name[:20]!r}… takes more than {_LONGEST_GENRE} bytes"
-    return ""
 
 
 def loose_files(root: Path) -> tuple[str, ...]:
