@@ -5,7 +5,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint sync record prune unlock gtzan bench gpu lock params
+.PHONY: help run test lint fuzz audit sync record prune unlock gtzan bench gpu lock params
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,14 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 	$(BIN)/snakefmt --check Snakefile workflow
 	@# All rules share the environment that Snakemake runs in, so there is none to name for each.
 	$(BIN)/snakemake --lint text 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment' && exit 1 || true
+
+fuzz: .venv/.installed-dev ## Look for input that ends in anything but a result or a clear error (15 minutes)
+	@$(INSTALL) --require-hashes -r requirements/fuzz.lock 2>/dev/null || { echo "error: atheris can't be installed here: it needs a network, and Linux or macOS; 'make test' replays what was found before." >&2; exit 1; }
+	@PYTHONPATH="src:$$PYTHONPATH" nice $(BIN)/python -m fuzz $(ARGS)
+
+audit: .venv/.installed ## Look the locked packages up in a list of known vulnerabilities
+	@$(INSTALL) --require-hashes -r requirements/audit.lock 2>/dev/null || { echo "error: pip-audit can't be installed without a network; connect and run 'make audit' again." >&2; exit 1; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/audit.sh $(ARGS)
 
 sync: .venv/.installed ## After dvc checkout or dvc pull: let Snakemake know that all is made
 	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/sync.sh

@@ -204,7 +204,7 @@ def test_a_model_json_that_is_none_is_refused(text, copy):
 def test_a_model_name_is_one_of_the_registry_and_no_path(name, copy):
     folder = copy("xgb_mel")
     edit_json(folder / "model.json", lambda said: said["signature"].update(model=name))
-    with pytest.raises(registry.RegistryError, match="no such model; there are"):
+    with pytest.raises(ModelFileError, match=r"model\.json: .*no such model; there are"):
         load_model(folder)
 
 

@@ -9,6 +9,7 @@ models and features come with their entries in :mod:`genreflow.registry`.
 from __future__ import annotations
 
 import re
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +20,15 @@ from pydantic_core import ErrorDetails
 from genreflow import registry
 from genreflow.errors import GenreflowError
 from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section, Seed
+
+_LARGEST = 256 * 1024
+"""Bytes of a ``params.yaml``; twenty times what all parameters take."""
+_MOST_COMPLAINTS = 20
+_LONGEST = 200
+"""Characters of a name or value that a complaint quotes."""
+_shorten = reprlib.Repr()
+_shorten.maxstring = _shorten.maxother = _LONGEST
+"""Quotes a wrong value, however large it is, and however often it holds itself."""
 
 DEMO_ROOT = "data/demo"
 """The ``corpus.root`` whose audio is synthesised."""
@@ -60,8 +70,11 @@ class Corpus(Section):
     group_by: Literal["file", "folder"] = Field(
         "file", description="folder: the first folder below the genre's is the group."
     )
-    shards_per_genre: PositiveInt = Field(
-        1, description="Jobs per genre and step; raise it on many cores or for large corpora."
+    shards_per_genre: int = Field(
+        1,
+        ge=1,
+        le=10_000,
+        description="Jobs per genre and step; raise it on many cores or for large corpora.",
     )
 
 
@@ -69,14 +82,18 @@ class Demo(Section):
     """The corpus that is synthesised when `corpus.root` is `data/demo`."""
 
     seed: Seed = Field(0, description="Seed of the synthesiser.")
-    tracks_per_genre: int = Field(20, ge=4, description="Tracks in each of the ten genres.")
+    tracks_per_genre: int = Field(
+        20, ge=4, le=100_000, description="Tracks in each of the ten genres."
+    )
     seconds: float = Field(8.0, ge=2.0, le=60.0, description="Length of a track [s].")
 
 
 class Audio(Section):
     """Decoding."""
 
-    sample_rate: int = Field(22050, ge=4000, description="Sample rate of the cache [Hz].")
+    sample_rate: int = Field(
+        22050, ge=4000, le=384_000, description="Sample rate of the cache [Hz]."
+    )
     start: Literal["beginning", "middle"] | Annotated[float, Field(ge=0)] = Field(
         "beginning",
         description="Where the excerpt of a track begins: beginning, middle, or after so much [s].",
@@ -122,9 +139,11 @@ class Splits(Section):
     valid_fraction: Fraction = Field(
         0.15, description="Share of the training tracks carved off for validation."
     )
-    n_splits: int = Field(5, ge=2, description="Folds (kfold).")
-    repeats: PositiveInt = Field(
+    n_splits: int = Field(5, ge=2, le=1000, description="Folds (kfold).")
+    repeats: int = Field(
         1,
+        ge=1,
+        le=1000,
         description="Divide so many times, with seed, seed + 1, …: shows the luck of the split "
         "(holdout, kfold).",
     )
@@ -166,10 +185,13 @@ class Evaluation(Section):
     )
     confidence: Fraction = Field(0.95, description="Level of the intervals.")
     n_bootstrap: int = Field(
-        2000, ge=100, description="Resamples of the tracks (intervals of F1, balanced accuracy)."
+        2000,
+        ge=100,
+        le=1_000_000,
+        description="Resamples of the tracks (intervals of F1, balanced accuracy).",
     )
     seed: Seed = Field(0, description="Seed of the bootstrap.")
-    calibration_bins: int = Field(10, ge=2, description="Bins of the reliability curve.")
+    calibration_bins: int = Field(10, ge=2, le=1000, description="Bins of the reliability curve.")
 
     @model_validator(mode="after")
     def _baseline_is_there_once(self) -> Self:
@@ -322,16 +344,25 @@ def parse(values: dict[str, Any], source: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {_complaint(issue)}" for issue in error.errors()]
+        lines = [f"  {_complaint(issue)}" for issue in error.errors(include_url=False)]
+        if len(lines) > _MOST_COMPLAINTS:
+            lines[_MOST_COMPLAINTS:] = [f"  and {len(lines) - _MOST_COMPLAINTS} more"]
         raise ParamsError(f"{source} can't be used:\n" + "\n".join(lines)) from None
 
 
 def _complaint(issue: ErrorDetails) -> str:
-    name = ".".join(map(str, issue["loc"])) or "parameters"
+    name = ".".join(str(part)[:_LONGEST] for part in issue["loc"]) or "parameters"
     if issue["type"] == "extra_forbidden" and name.count(".") == 1 and name.startswith("models."):
         return f"{name}: no such model; install the package that offers it, or remove the section"
-    found = "" if issue["type"] == "value_error" else f" (found {issue['input']!r})"
-    return f"{name}: {issue['msg']}{found}"
+    found = "" if issue["type"] == "value_error" else f" (found {_quoted(issue['input'])})"
+    return f"{name}: {issue['msg'][: 10 * _LONGEST]}{found}"
+
+
+def _quoted(value: Any) -> str:
+    try:
+        return _shorten.repr(value)
+    except ValueError:  # Python writes no number that is longer than some thousand digits.
+        return "a number without end"
 
 
 def load(path: Path) -> Params:
@@ -343,11 +374,20 @@ def load(path: Path) -> Params:
         The file is missing or no YAML; or see :func:`parse`.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise ParamsError(
             f"{path}: can't be read ({error.strerror}); `make params` writes it"
         ) from None
-    except yaml.YAMLError as error:
+    if len(content) > _LARGEST:
+        raise ParamsError(
+            f"{path}: is larger than {_LARGEST} bytes, which no parameters are; `make params` "
+            "writes a new one where there is none"
+        )
+    try:
+        values = yaml.safe_load(content.decode("utf-8-sig"))
+    # Besides its own errors, PyYAML raises ValueError over numbers and dates that can't be.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ParamsError(f"{path}: is no YAML: {error}") from None
-    return parse(values or {}, source=str(path))
+    return parse({} if values is None else values, source=str(path))

@@ -14,8 +14,9 @@ from genreflow.audio.decode import RejectedError, decode
 from genreflow.columns import OF_ANSWERS, column_of
 from genreflow.features.rows import Floats
 from genreflow.models.base import ModelFileError
-from genreflow.models.loading import load_model
+from genreflow.models.loading import answer, load_model
 from genreflow.models.metadata import Metadata
+from genreflow.models.reading import reading
 from genreflow.params import Audio
 
 
@@ -51,7 +52,8 @@ def predict_files(model_folder: Path, files: Sequence[Path]) -> pd.DataFrame:
         except RejectedError as error:
             reason = str(error)
         else:
-            probabilities = model.predict_proba(values).mean(axis=0)
+            with reading(model_folder):
+                probabilities = answer(model, values).mean(axis=0)
             genre = genres[int(probabilities.argmax())]
         index = {"track": str(file), "genre": genre, "reason": reason}
         rows.append(index | dict(zip(columns, probabilities.tolist(), strict=True)))

@@ -7,11 +7,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from genreflow import registry
+from genreflow.features.rows import Floats
 from genreflow.models.base import Model, ModelFileError, Signature
 from genreflow.models.libraries import difference, libraries_of
 from genreflow.models.metadata import Metadata, read_metadata
-from genreflow.registry.entry import METADATA, ModelSection
+from genreflow.models.reading import reading
+from genreflow.registry.entry import METADATA, ModelSection, RegistryError
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +41,17 @@ def load_model(folder: Path) -> tuple[Model[Any], Metadata]:
     Raises
     ------
     genreflow.models.base.ModelFileError
-        A file is missing or damaged; or the installed libraries can't read what others wrote.
-    genreflow.registry.entry.RegistryError
-        The model came with a package that isn't installed.
+        A file is missing or damaged; or the installed libraries can't read what others wrote; or
+        the model came with a package that isn't installed.
     """
     _check_is_file(folder / METADATA)
     metadata = read_metadata(folder)
-    entry = registry.entry(metadata.signature.model)
+    try:
+        entry = registry.entry(metadata.signature.model)
+    except RegistryError as error:
+        raise ModelFileError(
+            f"{folder / METADATA}: {error}. Install the package that offers it"
+        ) from None
     for name in entry.model_files:
         _check_is_file(folder / name)
     section = metadata.read_section(entry.section, entry.parameters)
@@ -51,6 +59,8 @@ def load_model(folder: Path) -> tuple[Model[Any], Metadata]:
     differs = difference(metadata.libraries, libraries_of(entry.model_files))
     try:
         model.load(folder)
+        with reading(folder):
+            answer(model, np.zeros((1, *model.signature.shape), dtype=np.float32))
     except ModelFileError as error:
         if not differs:
             raise
@@ -65,6 +75,21 @@ def load_model(folder: Path) -> tuple[Model[Any], Metadata]:
             differs,
         )
     return model, metadata
+
+
+def answer(model: Model[Any], values: Floats) -> Floats:
+    """Return a model's probabilities, (n, n_genres), of `values`.
+
+    Raises
+    ------
+    ValueError
+        They are none, as those of a model with damaged numbers.
+    """
+    probabilities = model.predict_proba(values)
+    expected = (len(values), len(model.signature.genres))
+    if probabilities.shape != expected or not np.isfinite(probabilities).all():
+        raise ValueError(f"answers with no probabilities of the shape {expected}")
+    return probabilities
 
 
 def _check_is_file(path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import Field
 
 from genreflow.registry.entry import HISTORY, ModelEntry
-from genreflow.registry.neural import NeuralSection
+from genreflow.registry.neural import NeuralSection, Width
 from genreflow.section import PositiveInt
 
 
 class CnnSection(NeuralSection):
     """`cnn`: 2D CNN, five convolutions and a dense layer."""
 
-    filters: list[PositiveInt] = Field(
+    filters: list[Width] = Field(
         [16, 32, 64, 96, 128], min_length=5, max_length=5, description="Filters of each layer."
     )
     input_pool: PositiveInt = Field(

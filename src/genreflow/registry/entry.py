@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from genreflow.errors import GenreflowError
-from genreflow.section import PositiveInt, Section, Seed
+from genreflow.section import Section, Seed
 
 PREDICTIONS, METADATA = "predictions.parquet", "model.json"
 """What every training writes beside the model's own files."""
@@ -27,11 +27,13 @@ class ModelSection(Section):
     """What the section of every model has."""
 
     seed: Seed = Field(0, description="Seed of everything random in the model.")
-    seeds: PositiveInt = Field(
+    seeds: int = Field(
         1,
+        ge=1,
+        le=1000,
         description="Trainings per fold, with seed, seed + 1, …: shows the luck of a training.",
     )
-    threads: PositiveInt = Field(1, description="Threads of one training job.")
+    threads: int = Field(1, ge=1, le=1024, description="Threads of one training job.")
     class_weight: Literal["none", "balanced"] = Field(
         "none", description="balanced: rare genres weigh as much as frequent ones."
     )

@@ -17,7 +17,7 @@ class Handcrafted(Section):
         "classic", description="classic: 129 features of a track; extended: 387."
     )
     normalise: bool = Field(True, description="Bring every track to the same level first.")
-    n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
+    n_fft: int = Field(1024, ge=64, le=65_536, description="STFT window [samples].")
     hop_length: PositiveInt = Field(512, description="STFT hop [samples].")
     n_mfcc: int = Field(13, ge=2, le=40, description="MFCCs of the classic set.")
     rolloff_percent: Fraction = Field(0.85, description="Share of energy below the roll-off.")

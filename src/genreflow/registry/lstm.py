@@ -5,14 +5,16 @@ from __future__ import annotations
 from pydantic import Field
 
 from genreflow.registry.entry import HISTORY, ModelEntry
-from genreflow.registry.neural import NeuralSection
+from genreflow.registry.neural import NeuralSection, Width
 from genreflow.section import PositiveInt
 
 
 class LstmSection(NeuralSection):
     """`lstm`: LSTM over the time frames of a window."""
 
-    units: list[PositiveInt] = Field([96, 64], min_length=1, description="Units of each layer.")
+    units: list[Width] = Field(
+        [96, 64], min_length=1, max_length=16, description="Units of each layer."
+    )
     time_pool: PositiveInt = Field(2, description="Frames averaged into one time step.")
 
 

@@ -12,7 +12,7 @@ class Mel(Section):
     """Log-power mel windows."""
 
     normalise: bool = Field(True, description="Bring every track to the same level first.")
-    n_fft: int = Field(1024, ge=64, description="STFT window [samples].")
+    n_fft: int = Field(1024, ge=64, le=65_536, description="STFT window [samples].")
     hop_length: PositiveInt = Field(256, description="STFT hop [samples].")
     n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")
     fmin: float = Field(0.0, ge=0, description="Lowest frequency [Hz].")

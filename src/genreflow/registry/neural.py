@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from genreflow.registry.entry import ModelSection
 from genreflow.section import PositiveFloat, PositiveInt
+
+Width = Annotated[int, Field(gt=0, le=4096)]
+"""Filters or units of a layer."""
 
 
 class NeuralSection(ModelSection):

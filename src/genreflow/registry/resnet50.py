@@ -18,7 +18,7 @@ class Resnet50Section(NeuralSection):
         None, description="null: from scratch; imagenet: pre-trained (downloads 94 MB)."
     )
     input_size: int = Field(
-        64, ge=32, description="Windows are averaged to input_size × input_size."
+        64, ge=32, le=1024, description="Windows are averaged to input_size × input_size."
     )
     epochs: PositiveInt = Field(10, description="Most epochs.")
     windows_per_track: PositiveInt = Field(

@@ -22,7 +22,7 @@ from genreflow.corpus.scan import TrackFile, list_shards
 from genreflow.errors import GenreflowError
 from genreflow.params import DEMO_ROOT
 from genreflow.store.files import write_csv
-from genreflow.tracks.listings import match_listing, read_listing
+from genreflow.tracks.listings import match_listing, read_listing, read_text_table
 
 By = Literal["artist", "album"]
 
@@ -148,10 +148,7 @@ def _index_lines(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _table(source: Path, by: By) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(source, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    except (ValueError, UnicodeError) as error:
-        raise ArtistsError(f"{source}: is no CSV ({error})") from None
+    table = read_text_table(source)
     names = {name.strip().lower(): name for name in table.columns}
     file = next((names[name] for name in _FILE_COLUMNS if name in names), None)
     group = names.get(by) or names.get("group")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,8 @@ from genreflow.store.cells import unguarded
 log = logging.getLogger(__name__)
 
 _EXAMPLES = 2
+_LONGEST = 200
+"""Characters of a name or reason that a message quotes."""
 
 
 class ListingError(GenreflowError):
@@ -32,19 +35,20 @@ def read_listing(path: Path, column: str) -> pd.DataFrame:
     Raises
     ------
     ListingError
-        The file is missing, lacks a column, or lists a track twice.
+        The file is missing or no CSV, lacks a column, or lists a track twice.
     """
     if not path.is_file():
         raise ListingError(
             f"{path}: no such file (expected a CSV with the columns track_id, {column}); "
             "correct the path in params.yaml"
         )
-    frame: pd.DataFrame = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
-    frame = frame.rename(columns=str.strip)
+    frame = read_text_table(path).rename(columns=str.strip)
+    if twice := sorted({name for name in ("track_id", column) if list(frame).count(name) > 1}):
+        raise ListingError(f"{path}: has two columns called {', '.join(twice)}; keep one")
     if missing := {"track_id", column} - set(frame.columns):
         raise ListingError(
             f"{path}: lacks the column {', '.join(sorted(missing))} (found "
-            f"{', '.join(frame.columns)}); its first line must read track_id,{column}"
+            f"{_examples(frame.columns, 10)}); its first line must read track_id,{column}"
         )
     frame = frame[["track_id", column]].apply(lambda cells: cells.str.strip().map(_name))
     frame = frame[(frame != "").all(axis=1)].reset_index(drop=True)
@@ -60,6 +64,30 @@ def listing_of(rows: Sequence[Row], column: str) -> pd.DataFrame:
     """Return what a table of labels says in `column`, group or role, as a listing of its own."""
     said = [(row.track_id, getattr(row, column)) for row in rows if getattr(row, column)]
     return pd.DataFrame(said, columns=["track_id", column], dtype=str)
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Read a CSV whose cells are all text; an empty cell is "".
+
+    Raises
+    ------
+    ListingError
+        It is no CSV in UTF-8, or a line has more cells than there are columns.
+    """
+    try:
+        with warnings.catch_warnings():
+            # pandas would cut longer lines off, or take their first cells for names of rows.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table: pd.DataFrame = pd.read_csv(
+                path, dtype=str, encoding="utf-8-sig", keep_default_na=False, index_col=False
+            )
+    except (ValueError, pd.errors.ParserWarning, OSError) as error:
+        reason = " ".join(str(error).split())[:_LONGEST]
+        raise ListingError(
+            f"{path}: is no CSV with the same number of cells in each line, in UTF-8 ({reason}); "
+            "save it as such"
+        ) from None
+    return table.fillna("")
 
 
 def match_listing(listing: pd.DataFrame, track_ids: Sequence[str], source: str) -> pd.DataFrame:
@@ -151,5 +179,5 @@ def _forms(name: str) -> tuple[str, str]:
     return name, path.with_suffix("").as_posix() if is_audio else name
 
 
-def _examples(names: Sequence[str] | pd.Series[str]) -> str:
-    return ", ".join(list(names)[:_EXAMPLES])
+def _examples(names: Sequence[str] | pd.Series[str] | pd.Index[str], count: int = _EXAMPLES) -> str:
+    return ", ".join(name[:_LONGEST] for name in list(names)[:count])
