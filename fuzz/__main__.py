@@ -24,7 +24,7 @@ GROWN = ROOT / ".cache/fuzz"
 """Inputs that reach new code, from run to run."""
 
 LIMITS = (
-    "-timeout=20",
+    "-timeout=60",
     "-rss_limit_mb=3000",
     "-malloc_limit_mb=2000",
     "-print_final_stats=1",

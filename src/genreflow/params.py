@@ -389,5 +389,5 @@ def load(path: Path) -> Params:
         values = yaml.safe_load(content.decode("utf-8-sig"))
     # Besides its own errors, PyYAML raises ValueError over numbers and dates that can't be.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ParamsError(f"{path}: is no YAML: {error}") from None
+        raise ParamsError(f"{path}: is no YAML: {str(error)[: 10 * _LONGEST]}") from None
     return parse({} if values is None else values, source=str(path))
