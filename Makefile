@@ -31,8 +31,8 @@ fuzz: .venv/.installed-dev ## Look for input that ends in anything but a result 
 	@PYTHONPATH="src:$$PYTHONPATH" nice $(BIN)/python -m fuzz $(ARGS)
 
 audit: .venv/.installed ## Look the locked packages up in a list of known vulnerabilities
-	@$(INSTALL) --require-hashes -r requirements/audit.lock 2>/dev/null || { echo "error: pip-audit can't be installed without a network; connect and run 'make audit' again." >&2; exit 1; }
-	@PATH="$(CURDIR)/$(BIN):$$PATH" requirements/audit.sh $(ARGS)
+	@$(BIN)/uv run --quiet --isolated --no-project --with-requirements requirements/audit.lock true 2>/dev/null || { echo "error: pip-audit can't be installed without a network; connect and run 'make audit' again." >&2; exit 1; }
+	@$(BIN)/uv run --quiet --isolated --no-project --with-requirements requirements/audit.lock requirements/audit.sh $(ARGS)
 
 sync: .venv/.installed ## After dvc checkout or dvc pull: let Snakemake know that all is made
 	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/sync.sh

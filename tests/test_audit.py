@@ -32,7 +32,9 @@ def test_every_lock_is_looked_up_once_as_it_stands(tmp_path):
     ]
     assert sorted(call.split("--requirement ")[1].split()[0] for call in calls) == sorted(locks)
     for call in calls:
-        assert {"--disable-pip", "--require-hashes", "--ignore-vuln=X"} <= set(call.split())
+        assert {"--strict", "--disable-pip", "--require-hashes", "--ignore-vuln=X"} <= set(
+            call.split()
+        )
 
 
 def test_a_vulnerable_package_fails_the_audit_of_all_locks(tmp_path):
