@@ -25,6 +25,7 @@ GROWN = ROOT / ".cache/fuzz"
 
 LIMITS = (
     "-timeout=60",
+    "-report_slow_units=60",
     "-rss_limit_mb=3000",
     "-malloc_limit_mb=2000",
     "-print_final_stats=1",
