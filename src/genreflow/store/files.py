@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genreflow.store.cells import guarded, in_names, unguarded
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -64,8 +66,6 @@ def write_csv(table: pd.DataFrame, path: Path, digits: str = DIGITS) -> None:
 
 def csv_text(table: pd.DataFrame, digits: str = DIGITS) -> str:
     """Render a table as CSV in which no name is a formula; see :mod:`genreflow.store.cells`."""
-    from genreflow.store.cells import guarded, in_names
-
     cells = in_names(table, guarded)
     text: str = cells.to_csv(index=False, float_format=digits, lineterminator="\n")
     if "\r" in text:  # which readers take for the end of a line, unless it is in quotes
@@ -85,8 +85,6 @@ def read_csv(path: Path, names: Collection[str] = ()) -> pd.DataFrame:
         everywhere; an empty cell is missing.
     """
     import pandas as pd
-
-    from genreflow.store.cells import in_names, unguarded
 
     as_text = dict.fromkeys(names, str)
     table = pd.read_csv(path, dtype=as_text, keep_default_na=False, na_values=[""])
