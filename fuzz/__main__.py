@@ -61,15 +61,19 @@ def run_one(target: str, options: list[str]) -> None:
     import atheris
 
     logging.disable()
+    where = Path(tempfile.mkdtemp(prefix="genreflow-fuzz-"))
     with atheris.instrument_imports(include=["genreflow", "yaml", "skops"]):
         harness = import_module(f"fuzz.{target}")
+        # What is imported when it is first used is imported by this.
+        begin_with = list(harness.seeds())
+        for data in begin_with:
+            harness.run(data, where)
     seeds = GROWN / target / "seeds"
     grown = GROWN / target / "grown"
     for folder in (seeds, grown, FOUND / target):
         folder.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(harness.seeds()):
+    for number, seed in enumerate(begin_with):
         (seeds / str(number)).write_bytes(seed)
-    where = Path(tempfile.mkdtemp(prefix="genreflow-fuzz-"))
     arguments = [
         sys.argv[0],
         *LIMITS,
