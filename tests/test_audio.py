@@ -115,6 +115,17 @@ def test_a_shard_made_with_other_parameters_is_stale(corpus, tmp_path):
         AudioShard(arrow, other)
 
 
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_a_shard_that_is_cut_off_is_named(corpus, tmp_path, share):
+    arrow, _ = write(corpus, tmp_path / "out")
+    data = arrow.read_bytes()
+    arrow.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(
+        StaleArtifactError, match=r"blues\.arrow: is no whole Arrow file; delete it"
+    ):
+        AudioShard(arrow, STAMP)
+
+
 def test_files_are_only_read(corpus, tmp_path):
     before = {file.path: (file.path.read_bytes(), file.path.stat().st_mtime_ns) for file in corpus}
     write(corpus, tmp_path / "out")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genreflow.store.files import text_sha256
-from genreflow.store.stamp import Stamp
+from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
 from genreflow.store.tables import stamp_of
 
 Samples = npt.NDArray[np.int16]
@@ -85,13 +85,16 @@ class AudioShard(AbstractContextManager["AudioShard"]):
     Raises
     ------
     StaleArtifactError
-        The file was made with other parameters.
+        The file was made with other parameters, or is damaged.
     """
 
     def __init__(self, path: Path, expected: Stamp) -> None:
-        with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._reader = pa.ipc.open_file(pa.py_buffer(self._map))
+        try:
+            with path.open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._reader = pa.ipc.open_file(pa.py_buffer(self._map))
+        except ValueError:  # of an empty file, or of Arrow's
+            raise StaleArtifactError(f"{path}: is no whole Arrow file; {REMEDY}") from None
         stamp = stamp_of(self._reader.schema, path)
         stamp.check(expected, path)
         self.track_id: list[str] = []
