@@ -11,7 +11,7 @@ help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
-	@$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default $(ARGS)
+	@$(BIN)/snakemake --quiet host reason --cores all $(ARGS)
 	@$(if $(filter -n% --dry%,$(ARGS)),,test ! -e results/report/comparison.csv || $(BIN)/genreflow leaderboard)
 
 test: lint ## Run the linters and all tests
@@ -43,8 +43,8 @@ record: .venv/.installed ## After a Snakemake run: record its results in dvc.loc
 prune: .venv/.installed ## List results that params.yaml doesn't ask for, and remove them if you say so
 	@$(BIN)/genreflow prune $(ARGS)
 
-unlock: .venv/.installed ## After a crash: let Snakemake use this folder again
-	@$(BIN)/snakemake --unlock --cores 1
+unlock: .venv/.installed ## If DVC was killed while writing its own files: let it read them again
+	@PATH="$(CURDIR)/$(BIN):$$PATH" workflow/unlock.sh
 
 gtzan: .venv/.installed ## Download GTZAN into data/genres and verify it
 	@$(INSTALL) --require-hashes -r requirements/gtzan.lock 2>/dev/null || { echo "error: mirdata can't be installed without a network; connect and run 'make gtzan' again." >&2; exit 1; }

@@ -6,8 +6,10 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,16 +87,20 @@ class Project:
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         (self.folder / "params.yaml").write_text(text, encoding="utf-8")
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command as a user of this clone would."""
-        environment = os.environ | {
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a user of this clone has in the environment."""
+        return os.environ | {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{ROOT / 'tests/spy'}",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "DVC_NO_ANALYTICS": "true",
         }
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user of this clone would."""
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )
         if check and done.returncode:
             logs = "\n".join(
@@ -105,6 +111,33 @@ class Project:
                 f"{' '.join(command)}: {done.stdout[-4000:]}{done.stderr[-4000:]}{logs}"
             )
         return done
+
+    @contextlib.contextmanager
+    def started(self, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a command in a process group of its own, which has ended afterwards in any case.
+
+        What it says goes to ``.git/said.txt``.
+        """
+        with (self.folder / ".git/said.txt").open("wb") as said:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    @property
+    def said(self) -> str:
+        """What the command said that was started last."""
+        return (self.folder / ".git/said.txt").read_text(encoding="utf-8", errors="replace")
 
     def snakemake(self, *arguments: str, cores: int = 2) -> None:
         self.run("snakemake", "--cores", str(cores), *arguments)

@@ -270,7 +270,7 @@ def test_a_damaged_state_is_not_used(kept, said):
 
 
 def test_what_a_kill_left_half_written_is_removed_at_the_next_start(kept):
-    (kept / "state/.state.npz.x1y2.npz").write_bytes(b"half")
+    (kept / "state/.state.npz.unfinished-x1y2.npz").write_bytes(b"half")
     assert found(kept)
     assert [path.name for path in (kept / "state").iterdir()] == ["state.npz"]
 

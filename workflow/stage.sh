@@ -2,4 +2,4 @@
 # A stage of DVC: let one rule make its targets (all_<rule>, or the rule itself), and no other run.
 set -euo pipefail
 rule=$1 target=${2:-$1}
-exec snakemake --cores all --rerun-incomplete --allowed-rules "$rule" "$target" -- "$target"
+exec snakemake --cores all --allowed-rules "$rule" "$target" -- "$target"

@@ -1,4 +1,7 @@
-"""What every workflow script does first: log to its file, keep to its threads, fail readably."""
+"""What every workflow script does first: log to its file, keep to its threads, fail readably.
+
+And end when the run ends that started it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import re
 import resource
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,6 +47,7 @@ def job(snakemake: Any) -> Iterator[Job]:
         The object that Snakemake gives to a script.
     """
     started = time.perf_counter()
+    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     limit_threads(snakemake.threads)
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +66,18 @@ def job(snakemake: Any) -> Iterator[Job]:
     seconds = time.perf_counter() - started
     cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
     write_json(cost | running.cost, Path(snakemake.output.cost))
+
+
+def _end_with(parent: int) -> None:
+    """End this process once it is nobody's child.
+
+    Where Snakemake alone is killed (by the system, for memory), its jobs would work on, beside
+    those of the next run and on the memory that is short.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    print("The run that started this job has ended; so does the job.", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def peak_rss_mb() -> float:

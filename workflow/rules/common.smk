@@ -13,7 +13,7 @@ sys.path.insert(0, SOURCE)
 inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
-from genreflow import leftovers, machine, stages
+from genreflow import leftovers, machine, runlock, stages
 from genreflow import params as parameters
 from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
@@ -22,7 +22,7 @@ from genreflow.folds import parse_training, training_names
 from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES, features_of
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
 from genreflow.steps import STEPS
-from genreflow.store.files import file_sha256
+from genreflow.store.files import file_sha256, remove_unfinished
 
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
@@ -50,6 +50,16 @@ if HERE:
     for name, limit in machine.limits().items():
         if name not in workflow.global_resources:
             workflow.register_resource(name, limit)
+
+
+onstart:
+    # In the process of the run alone: jobs, plans and questions need no lock.
+    if workflow.is_main_process:
+        runlock.hold(Path.cwd())
+        runlock.keep_dvc_out(Path.cwd())
+        # Of runs that were killed; DVC would record them with the folders that they lie in.
+        for folder in ("results", "workflow", ".cache"):
+            remove_unfinished(Path(folder))
 
 
 wildcard_constraints:

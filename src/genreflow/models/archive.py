@@ -21,6 +21,7 @@ from typing import Any
 from genreflow.models.base import ModelFileError
 from genreflow.models.reading import REMEDY, reading
 from genreflow.store.archive import check_archive, read_members, write_members
+from genreflow.store.files import unfinished
 
 _WEIGHTS = "model.weights.h5"
 
@@ -71,7 +72,7 @@ def load_skops(path: Path, allowed: frozenset[str] = frozenset()) -> Any:
 
 def save_keras(model: Any, path: Path) -> None:
     """Write a Keras model in the ``.keras`` format."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=unfinished(path)) as folder:
         raw = Path(folder, "raw.keras")
         model.save(raw)
         members = read_members(raw)

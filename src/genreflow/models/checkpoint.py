@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from genreflow.store.archive import member, new_archive
-from genreflow.store.files import file_sha256
+from genreflow.store.files import file_sha256, remove_unfinished
 from genreflow.store.stamp import StaleArtifactError, Stamp
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,7 @@ class Checkpoint:
         made_with = {**self._params, "inputs": digests, "libraries": dict(libraries)}
         self._stamp = Stamp(kind="training state", params=made_with)
         self._started = self._next = time.monotonic()
-        for unfinished in self._path.parent.glob(f".{_FILE}.*"):
-            unfinished.unlink()
+        remove_unfinished(self._path.parent)
         if not self._path.exists():
             return None
         try:

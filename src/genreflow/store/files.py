@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,12 +24,28 @@ DIGITS = "%.10g"
 KEPT_OPEN = 64
 """Files that a reader of many keeps open: a process may have 256 on macOS, of all kinds."""
 
+_UNFINISHED = ".unfinished-"
+
+
+def unfinished(path: Path) -> str:
+    """Return how the names of temporary files and folders beside `path` begin."""
+    return f".{path.name}{_UNFINISHED}"
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files and folders below `folder` that killed processes left."""
+    for path in list(folder.rglob(f".*{_UNFINISHED}*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that replaces it on success and vanishes on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(path.suffix, unfinished(path), path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
