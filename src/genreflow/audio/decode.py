@@ -80,6 +80,8 @@ class Decoded:
     source: Source
 
 
+# Damaged floats may be of any size, or none; the checks below tell.
+@np.errstate(over="ignore", invalid="ignore")
 def decode(path: Path, params: Audio) -> Decoded:
     """Decode an excerpt of a file to mono int16 at ``params.sample_rate``.
 

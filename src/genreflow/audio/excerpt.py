@@ -59,12 +59,7 @@ def listen(stream: Stream, params: Audio) -> Excerpt:
     the first sound instead. Where the mean of the channels cancels out (one channel with its
     polarity reversed), the loudest channel is heard alone.
     """
-    # Damaged floats may be of any size, or none; decode() looks at what comes of them.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return _listen(stream, _begin_of(stream, params), params)
-
-
-def _listen(stream: Stream, begin: float, params: Audio) -> Excerpt:
+    begin = _begin_of(stream, params)
     energy = _Energy(stream.channels)
     with closing(stream.blocks(begin)) as blocks:
         excerpt = _collect(energy.mixed(blocks), begin, stream.sample_rate, params)
