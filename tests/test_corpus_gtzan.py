@@ -4,6 +4,8 @@ import io
 import logging
 import os
 import socket
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -271,3 +273,41 @@ def test_without_mirdata_the_error_names_the_command(
     with pytest.raises(GtzanError, match="make gtzan"):
         fetch_gtzan(tmp_path / "genres")
     assert not list(tmp_path.iterdir())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from genreflow.corpus.gtzan import fetch_gtzan
+
+class Dataset:
+    def __init__(self, home):
+        self.home = home
+
+    def download(self, partial_download, force_overwrite):
+        if partial_download == ["all"]:
+            (self.home / "gtzan_genre/genres/blues").mkdir(parents=True)
+            (self.home / "gtzan_genre/genres.tar.gz").write_bytes(b"half an archive")
+            print("half", flush=True)
+            sys.stdin.readline()
+
+fetch_gtzan(Path(sys.argv[1]), open_dataset=Dataset)
+"""
+
+
+def test_a_killed_download_is_never_taken_for_whole_and_the_next_starts_again(
+    tmp_path: Path,
+) -> None:
+    """mirdata takes an archive that is there already, whole or not."""
+    destination = tmp_path / "data" / "genres"
+    command = [sys.executable, "-c", KILLED, str(destination)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as first:  # type: ignore[call-overload]
+        assert first.stdout.readline() == b"half\n"
+        with pytest.raises(GtzanError, match="another process fetches GTZAN there; wait"):
+            fetch_gtzan(destination, open_dataset=opener())
+        first.kill()
+    assert not destination.exists()
+    assert list((tmp_path / "data").iterdir()), "what it had fetched so far"
+    fetch_gtzan(destination, open_dataset=opener())
+    assert files_in(tmp_path / "data") == {f"genres/{name}": data for name, data in gtzan().items()}

@@ -13,7 +13,11 @@ from types import SimpleNamespace
 from genreflow.jobs import job
 from genreflow.params import ParamsError
 
-output = SimpleNamespace(cost=sys.argv[2])
+
+class Files(list):
+    cost = sys.argv[2]
+
+output = Files([sys.argv[2]])
 snakemake = SimpleNamespace(threads=3, log=[sys.argv[1]], output=output, config={config})
 with job(snakemake) as running:
     params = running.params
@@ -79,6 +83,51 @@ def test_an_error_of_ours_is_one_line(run):
     assert done.returncode == 1
     assert log.endswith("ParamsError: audio.x: too small; raise it\n")
     assert "Traceback" not in log
+
+
+WRITERS = {
+    "json": "write_json(list(range(9999)), out / 'x.json')",
+    "csv": "write_csv(pd.DataFrame({'x': np.arange(9999)}), out / 'x.csv')",
+    "parquet": "write_table(table, out / 'x.parquet', Stamp('x', {}))",
+    "arrow": "write_arrow(table, out / 'x.arrow')",
+    "zip": "write_members({'x': noise.tobytes()}, out / 'x.zip')",
+    "skops": "save_skops(noise, out / 'x.skops')",
+    "demo": "synthesise_genre('blues', Demo(seconds=3), out)",
+}
+WRITE = """
+    import numpy as np, pandas as pd, pyarrow as pa, resource
+    from pathlib import Path
+    from genreflow.corpus.demo.synthesise import synthesise_genre
+    from genreflow.models.archive import save_skops
+    from genreflow.params import Demo
+    from genreflow.store.archive import write_members
+    from genreflow.store.files import atomic, write_csv, write_json
+    from genreflow.store.stamp import Stamp
+    from genreflow.store.tables import write_table
+
+    def write_arrow(table, path):
+        with atomic(path) as to, pa.OSFile(str(to), "wb") as sink:
+            with pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+
+    noise = np.random.default_rng(0).normal(size=9999)
+    table, out = pa.table({{"x": noise}}), Path("{out}")
+    # What a full disk does, where none can be had: a file takes no more than a page.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+    {write}
+"""
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_file_that_finds_no_room_is_one_line_and_no_half_file(run, tmp_path, writer):
+    out = tmp_path / "out"
+    out.mkdir()
+    done, log = run(WRITE.format(out=out, write=WRITERS[writer]).strip())
+    assert done.returncode == 1
+    assert "DiskError: " in log
+    assert "can't be written (File too large)" in log
+    assert "Traceback" not in log
+    assert list(out.iterdir()) == []
 
 
 def test_a_bug_keeps_its_traceback(run):

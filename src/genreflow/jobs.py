@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from genreflow.errors import GenreflowError
 from genreflow.params import Params, parse
@@ -50,22 +50,36 @@ def job(snakemake: Any) -> Iterator[Job]:
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     limit_threads(snakemake.threads)
     log = Path(snakemake.log[0])
+    try:
+        _write_to(log)
+        running = Job(parse(snakemake.config))
+        yield running
+        seconds = time.perf_counter() - started
+        cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
+        write_json(cost | running.cost, Path(snakemake.output.cost))
+    except GenreflowError as error:
+        _fail(error)
+    except Exception as error:
+        from genreflow.disk import explain
+
+        if told := explain(error, Path(snakemake.output[0]).parent):
+            _fail(told)
+        raise
+
+
+def _write_to(log: Path) -> None:
+    """Send to `log` what this process prints, and what C libraries print in it."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    # At the level of file descriptors, so that what C libraries print is caught too.
     with log.open("w", encoding="utf-8") as stream:
         os.dup2(stream.fileno(), sys.stdout.fileno())
         os.dup2(stream.fileno(), sys.stderr.fileno())
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        running = Job(parse(snakemake.config))
-        yield running
-    except GenreflowError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    seconds = time.perf_counter() - started
-    cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
-    write_json(cost | running.cost, Path(snakemake.output.cost))
+
+
+def _fail(error: GenreflowError) -> NoReturn:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    raise SystemExit(1) from None
 
 
 def _end_with(parent: int) -> None:

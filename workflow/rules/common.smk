@@ -13,7 +13,7 @@ sys.path.insert(0, SOURCE)
 inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
-from genreflow import leftovers, machine, runlock, stages
+from genreflow import disk, leftovers, machine, runlock, stages
 from genreflow import params as parameters
 from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
@@ -55,6 +55,8 @@ if HERE:
 onstart:
     # In the process of the run alone: jobs, plans and questions need no lock.
     if workflow.is_main_process:
+        for folder in ("results", ".cache"):
+            disk.check_writable(Path(folder))
         runlock.hold(Path.cwd())
         runlock.keep_dvc_out(Path.cwd())
         # Of runs that were killed; DVC would record them with the folders that they lie in.

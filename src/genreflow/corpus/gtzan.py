@@ -8,13 +8,14 @@ verified like a download.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import logging
+import os
 import shutil
 import socket
 import sys
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -87,7 +88,7 @@ def fetch_gtzan(
     """Download GTZAN, verify every checksum, and move the genre folders to `destination`.
 
     Everything happens in a temporary folder beside `destination`, which appears in one step, or
-    not at all.
+    not at all. What a killed download left there is removed by the next, which starts again.
 
     Parameters
     ----------
@@ -103,9 +104,9 @@ def fetch_gtzan(
     Raises
     ------
     GtzanError
-        `destination` is not empty, mirdata is not installed, the network or the server can't be
-        reached, `source` holds no genres or only ``.au`` files, which mirdata can't verify, or
-        files are missing or have a wrong checksum.
+        `destination` is not empty, another process fetches it, mirdata is not installed, the
+        network or the server can't be reached, `source` holds no genres or only ``.au`` files,
+        which mirdata can't verify, or files are missing or have a wrong checksum.
     """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise GtzanError(
@@ -114,9 +115,7 @@ def fetch_gtzan(
         )
     if source is not None and not source.exists():
         raise GtzanError(f"{source}: there is no such archive or folder.")
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".gtzan-", dir=destination.parent) as name:
-        home = Path(name)
+    with _workplace(destination) as home:
         dataset = open_dataset(home)
         _obtain(dataset, home, source)
         n_files = _verify(dataset, home / _GENRES)
@@ -124,6 +123,30 @@ def fetch_gtzan(
             destination.rmdir()
         (home / _GENRES).rename(destination)
     return Fetched(destination, n_files)
+
+
+@contextmanager
+def _workplace(destination: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `destination`, for this process alone."""
+    home = destination.with_name(f".{destination.name}.unfinished")
+    home.mkdir(parents=True, exist_ok=True)
+    lock = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise GtzanError(
+            f"{home}: another process fetches GTZAN there; wait for its end."
+        ) from None
+    except OSError:
+        pass  # some network drives know no locks
+    try:
+        for left in home.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+        os.close(lock)
 
 
 def _obtain(dataset: Dataset, home: Path, source: Path | None) -> None:

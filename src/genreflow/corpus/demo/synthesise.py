@@ -15,6 +15,7 @@ corpus contains the smaller one.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -57,8 +58,11 @@ def synthesise_genre(genre: str, params: Demo, folder: Path) -> None:
     wanted = [folder / f"{genre}.{number:05d}.flac" for number in range(params.tracks_per_genre)]
     for number, path in enumerate(wanted):
         samples = synthesise_track(genre, number, params)
+        # Encoded in memory, as libsndfile doesn't say why a file can't be written.
+        encoded = io.BytesIO()
+        soundfile.write(encoded, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         with atomic(path) as temporary:
-            soundfile.write(temporary, samples, SAMPLE_RATE, subtype="PCM_16")
+            temporary.write_bytes(encoded.getbuffer())
     for path in folder.glob(f"{genre}.{'[0-9]' * 5}.flac"):
         if path not in wanted:
             path.unlink()
