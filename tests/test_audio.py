@@ -54,6 +54,14 @@ def write(files, folder, ignored=()):
     return arrow, manifest
 
 
+def test_a_track_that_vanished_since_it_was_found_keeps_its_line_and_a_reason(corpus, tmp_path):
+    corpus[0].path.unlink()
+    _, manifest = write(corpus, tmp_path / "out")
+    rows = pd.read_parquet(manifest).set_index("track_id")
+    assert "can't be opened (No such file or directory)" in rows.loc["blues/añ o.flac", "reason"]
+    assert rows.loc["blues/b.wav", "status"] == "ok"
+
+
 def test_good_tracks_are_cached_and_every_file_is_in_the_manifest(corpus, tmp_path):
     arrow, manifest = write(corpus, tmp_path / "out")
     with AudioShard(arrow, STAMP) as shard:

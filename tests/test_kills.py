@@ -6,6 +6,7 @@ import base64
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import Project, outdated_stages, plan, synthesise
+from tests.conftest import TINY_GENRES, Project, outdated_stages, plan, synthesise
 
 pytestmark = pytest.mark.workflow
 
@@ -214,3 +215,31 @@ def test_a_run_beside_dvc_names_it_and_deletes_nothing(project):
         assert "another run is at work" in second.stderr or "DVC is at work" in second.stderr
         assert all(path.exists() for path in made)
         assert run.poll() is None
+
+
+def test_a_genre_that_vanishes_while_running_is_named_and_the_rest_stays(project):
+    with project.started("snakemake", "-j1", "tracks") as run:
+        begun(project, run)
+        shards = {path.stem for path in (project.folder / "results/audio").glob("*.parquet")}
+        under_way = {Path(path).stem for path in outputs_under_way(project)}
+        lost = sorted(set(TINY_GENRES) - shards - under_way)[-1]
+        (project.folder / "data/tiny" / lost).rename(project.folder / "unplugged")
+        run.wait()
+    assert run.returncode == 1
+    assert f"data/tiny/{lost}: the folder can't be listed" in project.said
+    assert not (project.folder / f"results/audio/{lost}.parquet").exists()
+    (project.folder / "unplugged").rename(project.folder / "data/tiny" / lost)
+    project.run("snakemake", "-j1", "tracks")
+    assert plan(project, "tracks").jobs == {}
+
+
+def test_what_changes_in_the_corpus_while_dvc_decodes_it_is_decoded_too(project):
+    """DVC digests the corpus only after the stage, and would take it for what was decoded."""
+    genre = project.folder / "data/tiny/blues"
+    with project.started("dvc", "repro", "audio") as run:
+        until((project.folder / "results/audio/blues.parquet").exists, run, 60)
+        assert run.poll() is None, project.said
+        shutil.copy2(genre / "blues.00000.flac", genre / "blues.00006.flac")
+        (genre / "blues.00001.flac").unlink()
+        assert run.wait() == 0, project.said
+    assert plan(project, "results/audio/blues.arrow").jobs == {}

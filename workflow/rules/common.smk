@@ -13,7 +13,7 @@ sys.path.insert(0, SOURCE)
 inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
-from genreflow import disk, leftovers, machine, runlock, stages
+from genreflow import clock, disk, leftovers, machine, runlock, stages
 from genreflow import params as parameters
 from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
@@ -41,6 +41,11 @@ PROBED = {features_of(model).name for model in PROBES}
 
 # Trainings that DVC had put aside, and that the parameters ask for again.
 leftovers.bring_back(Path("results"), leftovers.Wanted.by(PARAMS, GENRES))
+
+# Whose dates Snakemake compares; the user's own audio is known by its content.
+DATED = [Path("results"), Path(workflow.basedir, "workflow/scripts")]
+if workflow.is_main_process:
+    clock.bring_to_now([*DATED, ROOT] if PARAMS.is_demo else DATED)
 
 
 # What jobs share here beside cores. `--resources` has the last word, and what a cluster has is
