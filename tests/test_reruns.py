@@ -105,7 +105,8 @@ def make_everything_up(project):
         path = project.folder / job
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(exist_ok=True) if "." not in path.name else path.touch()
-    project.snakemake("--touch", "--forceall", "--quiet", "all", cores=1)
+    # Without the look at stamps, which empty files don't have.
+    project.snakemake("--touch", "--forceall", "--no-hooks", "--quiet", "all", cores=1)
     digest_code(project)
     project.run("workflow/genreflow.sh", "workflow", "inputs")
     project.run("dvc", "commit", "--force", "--quiet", "report", "--with-deps")

@@ -1,5 +1,6 @@
 """Going back and forth between commits, clones and tools never leaves a stale number."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -75,7 +76,7 @@ def test_without_provenance_an_edit_is_refused_and_never_mixed_in(project):
     """Snakemake forgets how files came about; the stamps inside them remember."""
     shutil.rmtree(project.folder / ".snakemake")
     project.edit(**{"features.mel.n_mels": 40})
-    project.snakemake("--touch", "results/splits.parquet")
+    project.snakemake("--touch", "--no-hooks", "results/splits.parquet")
     failed = project.run(
         "snakemake",
         "--cores",
@@ -95,6 +96,107 @@ def test_without_provenance_an_edit_is_refused_and_never_mixed_in(project):
     assert "StaleArtifactError" in log
     assert "n_mels=128" in log
     assert "n_mels=40" in log
+
+
+def test_touching_after_an_edit_never_passes_old_results_for_new(project):
+    before = (project.folder / "dvc.lock").read_bytes()
+    project.edit(**{"features.mel.n_mels": 64})
+    refused = project.run("snakemake", "--touch", "-j1", check=False)
+    assert refused.returncode == 1
+    told = "results/features/mel/blues.npz: made with params.features.mel.n_mels=128 but"
+    assert told in refused.stderr
+    project.snakemake("--touch", "--no-hooks")
+    assert plan(project).jobs == {}
+    refused = project.run("bash", "workflow/record.sh", check=False)
+    assert refused.returncode == 1
+    assert told in refused.stderr
+    # Nor where Snakemake doesn't know any more how they came about.
+    shutil.rmtree(project.folder / ".snakemake")
+    assert plan(project).jobs == {}
+    refused = project.run("bash", "workflow/record.sh", check=False)
+    assert refused.returncode == 1
+    assert "make sync" in refused.stderr
+    assert (project.folder / "dvc.lock").read_bytes() == before
+    project.edit(**{"features.mel.n_mels": 128})
+    project.snakemake("--touch")
+
+
+def damaged(cache):
+    """Name the files in DVC's cache whose content isn't what they are called by."""
+    return [
+        path
+        for path in (cache / "files/md5").rglob("*")
+        if path.is_file()
+        and hashlib.md5(path.read_bytes()).hexdigest()
+        != path.parent.name + path.name.removesuffix(".dir")
+    ]
+
+
+@pytest.mark.parametrize("link", ["symlink", "hardlink"])
+def test_no_output_is_written_through_a_link_into_dvcs_cache(project, link):
+    cache = project.folder / ".dvc/cache"
+    kept = set(cache.rglob("*"))
+    project.run("dvc", "config", "cache.type", link)
+    project.run("dvc", "checkout", "--relink", "report", "--with-deps")
+    predictions = project.folder / "results/models/svm_mel/0/predictions.parquet"
+    assert predictions.is_symlink() == (link == "symlink")
+    assert predictions.stat().st_nlink > (link == "hardlink")
+    project.run("bash", "workflow/sync.sh")
+    assert plan(project).jobs == {}
+    project.edit(**{"models.svm_mel.C": 0.5, "exploration.examples_per_genre": 1})
+    project.snakemake()
+    assert not predictions.is_symlink()
+    project.run("bash", "workflow/record.sh")
+    assert outdated_stages(project) == set()
+    assert kept <= set(cache.rglob("*"))
+    assert damaged(cache) == []
+
+
+def test_a_merge_with_a_conflict_in_dvc_lock_ends_as_the_docs_say(project):
+    def change(branch, **edits):
+        project.git("checkout", "-q", "-b", branch, "main")
+        project.edit(**edits)
+        project.snakemake()
+        project.run("bash", "workflow/record.sh")
+        project.git("commit", "-qam", branch)
+
+    change("theirs", **{"models.svm_mel.C": 0.5})
+    change("ours", **{"models.xgb_mel.max_depth": 2})
+    merged = project.run(
+        "git", "-c", "user.name=A", "-c", "user.email=a@b", "merge", "theirs", check=False
+    )
+    assert "dvc.lock" in merged.stdout
+    project.git("checkout", "--ours", "dvc.lock")
+    project.git("add", "dvc.lock")
+    project.snakemake()
+    project.run("bash", "workflow/record.sh")
+    project.git("commit", "-qa", "-m", "Merge")
+    assert (project.params["models"]["svm_mel"]["C"], plan(project).jobs) == (0.5, {})
+    assert project.params["models"]["xgb_mel"]["max_depth"] == 2
+    assert outdated_stages(project) == set()
+
+
+def test_an_experiment_in_a_copy_needs_the_corpus_named(project):
+    wanted = ("dvc", "exp", "run", "--temp", "-S", "models.svm_mel.C=0.3")
+    refused = project.run(*wanted, "report", check=False)
+    assert "data/tiny: there is no such folder" in refused.stdout + refused.stderr
+    before = (project.folder / "params.yaml").read_bytes()
+    project.run(*wanted, "-C", "data/tiny", "report")
+    assert (project.folder / "params.yaml").read_bytes() == before
+    assert "0.3" in project.run("dvc", "exp", "show", "--csv").stdout
+
+
+@pytest.mark.parametrize("where", [0, 1 / 3, 1 / 2])
+def test_what_dvc_was_writing_when_it_was_killed_can_be_read_again(project, where):
+    lock = project.folder / "dvc.lock"
+    text = lock.read_text()
+    # Within a line, where the rest is no YAML.
+    lock.write_text(text[: text.index("size:", int(where * len(text))) + 3] if where else "")
+    (project.folder / ".dvc/tmp/rwlock").write_text("")
+    assert project.run("dvc", "status", check=False).returncode != 0
+    project.run("workflow/unlock.sh")
+    assert lock.read_text() == text
+    assert outdated_stages(project) == set()
 
 
 def test_mixed_artifacts_of_two_corpora_are_refused(project, built):

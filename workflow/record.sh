@@ -3,10 +3,16 @@
 # nothing that lies there from other parameters.
 set -euo pipefail
 workflow/genreflow.sh workflow code
-if ! snakemake --cores 1 --dry-run 2>&1 | grep -q "Nothing to be done"; then
+plan=$(snakemake --cores 1 --dry-run 2>&1 || true)
+if [[ $plan != *"Nothing to be done"* ]]; then
   echo "The results are not up to date; run 'snakemake -j8' first." >&2
   exit 1
 fi
+if [[ $plan == *"missing provenance"* ]]; then
+  echo "Snakemake doesn't know how some results came about; run 'make sync' if DVC does." >&2
+  exit 1
+fi
+workflow/genreflow.sh workflow vouch
 workflow/genreflow.sh workflow inputs
 dvc commit --force --quiet report --with-deps
 dvc status report --with-deps

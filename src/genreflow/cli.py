@@ -259,6 +259,16 @@ def workflow_costs() -> None:
     stages.fill_in_costs(params.load(Path("params.yaml")), RESULTS)
 
 
+@workflow_app.command("vouch")
+def workflow_vouch() -> None:
+    """Refuse results that were made with other parameters than those of params.yaml."""
+    from genreflow import params, stages
+    from genreflow.vouch import check_stamps
+
+    loaded = params.load(Path("params.yaml"))
+    check_stamps(loaded, stages.genres_of(loaded), RESULTS)
+
+
 def _wanted() -> Wanted:
     from genreflow import params, stages
     from genreflow.leftovers import Wanted

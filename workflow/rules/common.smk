@@ -64,6 +64,10 @@ onstart:
             disk.check_writable(Path(folder))
         runlock.hold(Path.cwd())
         runlock.keep_dvc_out(Path.cwd())
+        if workflow.touch:  # old results would pass for those of new parameters
+            from genreflow.vouch import check_stamps
+
+            check_stamps(PARAMS, GENRES, Path("results"))
         # Of runs that were killed; DVC would record them with the folders that they lie in.
         for folder in ("results", "workflow", ".cache"):
             remove_unfinished(Path(folder))
