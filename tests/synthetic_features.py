@@ -62,7 +62,7 @@ class Corpus:
 def make_corpus(
     folder: Path,
     *,
-    loud_test_tracks: bool = False,
+    noisy_test_tracks: bool = False,
     sounds: tuple[str, ...] = GENRES,
     genres: tuple[str, ...] | None = None,
 ) -> Corpus:
@@ -78,10 +78,12 @@ def make_corpus(
     rows = []
     for sound, genre in zip(sounds, genres, strict=True):
         for i, role in enumerate(_ROLES):
-            louder = 3.0 if loud_test_tracks and role == "test" else 1.0
+            wave = sound_of(sound, rng)
+            if noisy_test_tracks and role == "test":
+                wave = wave + np.random.default_rng(i).normal(0, 0.1, len(wave))
             path = root / genre / f"{i}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, louder * sound_of(sound, rng), _RATE, subtype="PCM_16")
+            soundfile.write(path, wave, _RATE, subtype="PCM_16")
             track = f"{genre}/{i}.wav"
             rows.append(("0", track, genre, track, role))
     for shard in list_shards(genres, 1).values():

@@ -34,6 +34,7 @@ OTHER = {
     "corpus.group_by": "folder",
     "splits.file": "data/other_roles.csv",
     "splits.strategy": "kfold",
+    "audio.start": "middle",
     "audio.min_seconds": 2.0,
     "audio.max_seconds": 20.0,
     "features.handcrafted.set": "extended",

@@ -44,6 +44,12 @@ def test_the_second_is_told_which_the_first_is_and_what_to_do(other, tmp_path):
     assert os.uname().nodename in message
 
 
+def test_a_process_that_runs_twice_is_no_other(tmp_path):
+    first, second = runlock.hold(tmp_path), runlock.hold(tmp_path)
+    os.close(second)
+    os.close(first)
+
+
 def test_a_killed_run_holds_nothing(other, tmp_path):
     other.kill()
     other.wait()

@@ -35,7 +35,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def other_test_tracks(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("other"), loud_test_tracks=True)
+    return make_corpus(tmp_path_factory.mktemp("other"), noisy_test_tracks=True)
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,8 @@ def hold(folder: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(descriptor, 1 << 16, 0).decode(errors="replace")
+        if _is_ours(holder):  # of an earlier run in this very process
+            return descriptor
         os.close(descriptor)
         raise AnotherRunError(_message(folder, holder)) from None
     except OSError as error:  # some network drives know no locks
@@ -101,6 +103,14 @@ def keep_dvc_out(folder: Path) -> None:
             f"{folder.resolve()}: DVC is at work in this folder. {error}"
         ) from None
     atexit.register(stack.close)
+
+
+def _is_ours(holder: str) -> bool:
+    try:
+        facts = json.loads(holder)
+        return (facts["pid"], facts["host"]) == (os.getpid(), platform.node())
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _message(folder: Path, holder: str) -> str:
