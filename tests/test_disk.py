@@ -127,7 +127,8 @@ def test_a_full_disk_ends_a_run_with_a_message_and_the_next_goes_on(new, undistu
         assert [name for name in made if made[name] != undisturbed[name]] == []
         assert users_files(project) == users
     assert any("DiskError: results/" in text for text in told)
-    assert all("No space left on device" in text for text in told)
+    # Not each time: the log that a job writes its reason to lies on that disk, too.
+    assert any("No space left on device" in text for text in told)
     subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
     project.run("snakemake", "-j2", "explore", "evaluate")
     assert_same(outputs(project), undisturbed)
