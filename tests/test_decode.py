@@ -368,6 +368,15 @@ def test_a_sample_rate_that_no_sound_has_is_refused(tmp_path):
     assert "claims a sample rate of 2000000000 Hz" in reason(path)
 
 
+@needs_ffmpeg
+def test_an_encoding_without_a_name_is_refused(tmp_path):
+    path = save(tmp_path / "a.wav", tone())
+    data = bytearray(path.read_bytes())
+    data[20:22] = struct.pack("<H", 0xBEEF)
+    path.write_bytes(data)
+    assert "libsndfile can't read it" in reason(path)
+
+
 def ramp(seconds):
     """Samples that tell where they are."""
     return np.arange(int(seconds * RATE), dtype=np.int32) // 20 + 100
