@@ -33,6 +33,8 @@ class AnotherRunError(GenreflowError):
 def hold(folder: Path) -> int:
     """Keep other runs out of `folder` until this process ends, or closes what is returned.
 
+    A process that holds it already, for an earlier run, keeps it.
+
     Parameters
     ----------
     folder
