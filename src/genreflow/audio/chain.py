@@ -1,0 +1,159 @@
+"""What a recording may go through without another song coming out: codecs, filters, rooms, gain.
+
+Every function takes amplitudes, (n,) float32 at `sample_rate` [Hz], and returns new ones. Full
+scale is 1; what lies beyond is kept, as in a file of floating-point numbers, until :func:`to_pcm`.
+
+References
+----------
+M. Mauch and S. Ewert, "The Audio Degradation Toolbox and its application to robustness
+evaluation", ISMIR 2013.
+B. L. Sturm, "A simple method to determine if a music information retrieval system is a 'horse'",
+IEEE Trans. Multimedia 16(6), 2014 (why such changes are the test of a genre classifier).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.signal
+import soundfile as sf
+import soxr
+
+from genreflow.audio.cache import FULL_SCALE, Samples
+
+Amplitudes = npt.NDArray[np.float32]
+Codec = Literal["mp3", "opus"]
+
+_OPUS_RATE = 24_000
+_OPUS_KBPS, _MP3_KBPS, _MP3_LOW_KBPS = (6.0, 256.0), (32.0, 320.0), (8.0, 160.0)
+"""What libsndfile makes of compression levels 1 and 0; MP3 below 32 kHz is MPEG-2."""
+_MPEG2_BELOW_HZ = 32_000
+_SHELF_HZ = 1000.0
+_ROOM_SHARE = 0.5
+
+
+def to_amplitudes(samples: Samples) -> Amplitudes:
+    """Turn int16 samples into amplitudes."""
+    return samples.astype(np.float32) / np.float32(FULL_SCALE)
+
+
+def to_pcm(amplitudes: Amplitudes) -> Samples:
+    """Round to int16, with the peak brought down to full scale, as the decoder does."""
+    peak = float(np.abs(amplitudes).max(initial=1.0))
+    scaled = np.rint(amplitudes * np.float32(FULL_SCALE / peak))
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def gain(y: Amplitudes, decibels: float) -> Amplitudes:
+    """Change the level."""
+    return y * np.float32(10 ** (decibels / 20))
+
+
+def band_limit(y: Amplitudes, sample_rate: int, stored_rate: int) -> Amplitudes:
+    """Store at a lower sample rate and bring back; what lies above half of it is gone."""
+    if stored_rate >= sample_rate:
+        return y.copy()
+    stored = soxr.resample(y, sample_rate, stored_rate, quality="HQ")
+    return _of_length(soxr.resample(stored, stored_rate, sample_rate, quality="HQ"), len(y))
+
+
+def through_codec(y: Amplitudes, sample_rate: int, codec: Codec, kbps: float) -> Amplitudes:
+    """Encode at a constant rate of about `kbps` [kbit/s] and decode again.
+
+    MP3 is encoded by LAME at the sample rate, Opus at 24 kHz; both come with libsndfile.
+    """
+    peak = float(np.abs(y).max(initial=1.0))  # Opus and MP3 clip
+    rate = _OPUS_RATE if codec == "opus" else sample_rate
+    coded = y / np.float32(peak)
+    if rate != sample_rate:
+        coded = soxr.resample(coded, sample_rate, rate, quality="HQ")
+    file = io.BytesIO()
+    if codec == "opus":
+        level = _compression(kbps, _OPUS_KBPS)
+        sf.write(file, coded, rate, format="OGG", subtype="OPUS", compression_level=level)
+    else:
+        span = _MP3_LOW_KBPS if rate < _MPEG2_BELOW_HZ else _MP3_KBPS
+        sf.write(
+            file,
+            coded,
+            rate,
+            format="MP3",
+            bitrate_mode="CONSTANT",
+            compression_level=_compression(kbps, span),
+        )
+    file.seek(0)
+    decoded, stored_rate = sf.read(file, dtype="float32")
+    if stored_rate != sample_rate:
+        decoded = soxr.resample(decoded, stored_rate, sample_rate, quality="HQ")
+    return _of_length(decoded, len(y)) * np.float32(peak)
+
+
+def tilt(y: Amplitudes, sample_rate: int, decibels: float) -> Amplitudes:
+    """Raise or lower what lies above 1 kHz with a first-order shelf."""
+    root = 10 ** (decibels / 40)
+    warped = math.tan(math.pi * min(_SHELF_HZ, sample_rate / 4) / sample_rate)
+    b = [root * root + warped * root, warped * root - root * root]
+    a = [1 + warped * root, warped * root - 1]
+    filtered: Amplitudes = scipy.signal.lfilter(b, a, y).astype(np.float32)
+    return filtered
+
+
+def speed(y: Amplitudes, factor: float) -> Amplitudes:
+    """Play faster and higher by a factor, like a tape."""
+    # The rates stand for their ratio.
+    played: Amplitudes = soxr.resample(y, 10_000 * factor, 10_000, quality="HQ")
+    return played
+
+
+def tempo(y: Amplitudes, factor: float) -> Amplitudes:
+    """Play faster by a factor at the same pitch (phase vocoder)."""
+    # Most jobs do without librosa, which takes a second to import.
+    from librosa.effects import time_stretch
+
+    stretched: Amplitudes = time_stretch(y, rate=factor)
+    return stretched
+
+
+def pitch(y: Amplitudes, semitones: float) -> Amplitudes:
+    """Play higher at the same tempo (phase vocoder)."""
+    factor = 2 ** (semitones / 12)
+    return _of_length(speed(tempo(y, 1 / factor), factor), len(y))
+
+
+def silence(y: Amplitudes, sample_rate: int, before: float, after: float) -> Amplitudes:
+    """Add digital silence before and after [s]."""
+    return np.pad(y, (round(before * sample_rate), round(after * sample_rate)))
+
+
+def noise(y: Amplitudes, snr_db: float, rng: np.random.Generator) -> Amplitudes:
+    """Add white noise so far below the mean level [dB]."""
+    level = float(np.sqrt(np.mean(np.square(y, dtype=np.float64)))) * 10 ** (-snr_db / 20)
+    return y + np.float32(level) * rng.standard_normal(len(y), dtype=np.float32)
+
+
+def room(
+    y: Amplitudes, sample_rate: int, reverberation: float, rng: np.random.Generator
+) -> Amplitudes:
+    """Play in a room that falls by 60 dB within `reverberation` [s]: decaying noise, after Moorer.
+
+    J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
+    """
+    time = np.arange(1, round(reverberation * sample_rate)) / sample_rate
+    tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / reverberation)
+    tail *= math.sqrt(_ROOM_SHARE / (1 - _ROOM_SHARE) / np.square(tail).sum())
+    response = np.concatenate([[1.0], tail]).astype(np.float32)
+    return _of_length(scipy.signal.oaconvolve(y, response).astype(np.float32), len(y))
+
+
+def _compression(kbps: float, span: tuple[float, float]) -> float:
+    low, high = span
+    return float(np.clip((high - kbps) / (high - low), 0, 1))
+
+
+def _of_length(y: Amplitudes, length: int) -> Amplitudes:
+    """Cut, or pad with silence."""
+    return np.pad(y[:length], (0, max(0, length - len(y))))
