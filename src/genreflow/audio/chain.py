@@ -45,7 +45,8 @@ def to_pcm(amplitudes: Amplitudes) -> Samples:
     """Round to int16, with the peak brought down to full scale, as the decoder does."""
     peak = float(np.abs(amplitudes).max(initial=1.0))
     scaled = np.rint(amplitudes * np.float32(FULL_SCALE / peak))
-    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    pcm: Samples = np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return pcm
 
 
 def gain(y: Amplitudes, decibels: float) -> Amplitudes:

@@ -1,0 +1,29 @@
+"""The changes that test tracks go through to see whether models still know the song."""
+
+from __future__ import annotations
+
+CLEAN = "clean"
+"""The same test tracks, unchanged: what the others are compared with."""
+
+CHANGES: dict[str, str] = {
+    "quieter": "12 dB quieter",
+    "louder": "12 dB louder, unclipped",
+    "silence_25ms": "25 ms of silence around",
+    "silence_1s": "1 s of silence around",
+    "band_16khz": "stored at 16 kHz",
+    "band_11khz": "stored at 11 kHz",
+    "mp3_128": "MP3, 128 kbit/s",
+    "mp3_64": "MP3, 64 kbit/s",
+    "mp3_32": "MP3, 32 kbit/s",
+    "opus_32": "Opus, 32 kbit/s",
+    "treble_up": "highs 6 dB up",
+    "treble_down": "highs 6 dB down",
+    "faster": "4 % faster",
+    "slower": "4 % slower",
+    "higher": "¼ semitone higher",
+    "lower": "¼ semitone lower",
+    "noise": "noise 30 dB below",
+    "room": "in a room (0.3 s)",
+    "one_channel": "one channel alone",
+}
+"""By name: what is done, as the report writes it."""
