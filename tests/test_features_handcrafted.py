@@ -29,7 +29,8 @@ from genreflow.store.stamp import StaleArtifactError
 from genreflow.store.tables import stamp_of, write_table
 
 RATE = 22050
-CLASSIC = Handcrafted(normalise=False)
+PLAIN = {"normalise": False, "skip_silence": False, "statistics": "plain", "range_db": 80.0}
+CLASSIC = Handcrafted(set="classic", **PLAIN)
 STAMP = lineage.stamp("handcrafted", Params())
 
 _spec = importlib.util.spec_from_file_location(
@@ -111,11 +112,11 @@ def test_the_classic_set_has_129_features():
     names = row_names(CLASSIC)
     assert len(names) == len(set(names)) == 129
     assert {"centroid_mean", "rolloff_std", "onset_max", "mfcc_13_skew", "tempo"} <= set(names)
-    assert len(row_names(Handcrafted(n_mfcc=20))) == 129 + 7 * 6
+    assert len(row_names(Handcrafted(set="classic", n_mfcc=20, skip_silence=False))) == 129 + 7 * 6
 
 
 def test_the_extended_set_begins_with_the_classic_set():
-    extended = Handcrafted(set="extended", normalise=False)
+    extended = Handcrafted(set="extended", **PLAIN)
     names = row_names(extended)
     assert len(names) == len(set(names)) == 387
     assert names[:129] == row_names(CLASSIC)
@@ -141,7 +142,7 @@ def test_tonal_centroids_and_deltas_are_those_of_librosa():
 
 
 def test_extended_features_say_what_they_are_named_after():
-    extended = Handcrafted(set="extended", normalise=False)
+    extended = Handcrafted(set="extended", **PLAIN)
     slow, fast = (by_genreflow(music(6.0, beat=b), params=extended) for b in (0.5, 0.25))
     assert slow["beat_120"] > slow["beat_240"]
     assert fast["beat_240"] > slow["beat_240"]

@@ -28,7 +28,7 @@ from genreflow.registry.mel import Mel
 from genreflow.store.stamp import StaleArtifactError
 
 RATE = 22050
-MEL = Mel(normalise=False, floor_db=-100)
+MEL = Mel(normalise=False, skip_silence=False, floor_db=-100)
 AUDIO_STAMP = lineage.stamp("audio", Params())
 STAMP = lineage.stamp("mel", Params())
 
@@ -91,7 +91,15 @@ signals = st.builds(
     hop=st.sampled_from([200, 256, 512]),
 )
 def test_log_mel_equals_librosa_within_single_precision(samples, rate, n_fft, hop):
-    params = Mel(n_fft=n_fft, hop_length=hop, n_mels=40, fmin=30.0, normalise=False, floor_db=-100)
+    params = Mel(
+        n_fft=n_fft,
+        hop_length=hop,
+        n_mels=40,
+        fmin=30.0,
+        normalise=False,
+        skip_silence=False,
+        floor_db=-100,
+    )
     found = log_mel(samples, rate, params)
     expected = reference(samples, rate, params)
     assert found.shape == expected.shape

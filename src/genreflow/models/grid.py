@@ -21,7 +21,7 @@ from sklearn.feature_selection import SelectPercentile, f_classif
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer
 
 from genreflow.features.rows import Floats, Integers
 from genreflow.models import runtime
@@ -31,16 +31,24 @@ from genreflow.registry.grid import GridSection
 log = logging.getLogger(__name__)
 
 Folds = list[tuple[Integers, Integers]]
+_QUANTILES = 100
 TRUSTED = frozenset({"sklearn.feature_selection._univariate_selection.f_classif"})
 """What skops must be told to trust in a saved :func:`preparation`."""
 
 
 def preparation(selected_fraction: float = 1.0) -> Pipeline:
-    """Return the scaler and the selection by ANOVA F."""
+    """Return the scaler and the selection by ANOVA F.
+
+    A value is scaled by its rank among those of training, as a normal distribution has it: what
+    lies beyond all of them is bounded (by 5.2), whatever another recording chain did to it.
+    """
     percentile = 100 * selected_fraction
+    ranks = QuantileTransformer(
+        n_quantiles=_QUANTILES, output_distribution="normal", subsample=None
+    )
     return Pipeline(
         [
-            ("scale", StandardScaler()),
+            ("scale", ranks),
             ("select", SelectPercentile(f_classif, percentile=percentile)),
         ]
     )
@@ -54,12 +62,17 @@ def checked_pipeline(loaded: Any, n_features: int, *classifier: type) -> Pipelin
     ValueError
         It consists of something else, or reads another number of features.
     """
-    kinds = [StandardScaler, SelectPercentile, *classifier]
+    kinds = [QuantileTransformer, SelectPercentile, *classifier]
     if type(loaded) is not Pipeline or [type(step) for _, step in loaded.steps] != kinds:
         raise ValueError("consists of other steps than those of this model")
     scale, select = (step for _, step in loaded.steps[:2])
-    arrays = (scale.mean_, scale.scale_, select.scores_)
-    if any(type(array) is not np.ndarray or array.shape != (n_features,) for array in arrays):
+    n_quantiles = len(scale.references_)
+    expected = (
+        (scale.references_, (n_quantiles,)),
+        (scale.quantiles_, (n_quantiles, n_features)),
+        (select.scores_, (n_features,)),
+    )
+    if any(type(array) is not np.ndarray or array.shape != shape for array, shape in expected):
         raise ValueError(f"reads another number of features than {n_features}, those of model.json")
     return loaded
 

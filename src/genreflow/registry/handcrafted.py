@@ -14,9 +14,20 @@ class Handcrafted(Section):
     """Handcrafted features."""
 
     set: Literal["classic", "extended"] = Field(
-        "classic", description="classic: 129 features of a track; extended: 387."
+        "extended", description="classic: 129 features of a track; extended: 387."
     )
     normalise: bool = Field(True, description="Bring every track to the same level first.")
+    skip_silence: bool = Field(
+        True, description="Leave out silence, which tells of the file (and two features of it)."
+    )
+    statistics: Literal["plain", "robust"] = Field(
+        "robust",
+        description="plain: moments, minimum, maximum; robust: L-moments, quantiles, which no "
+        "single frame moves.",
+    )
+    range_db: float = Field(
+        60.0, ge=20, le=100, description="Levels further below the loudest count as this far."
+    )
     n_fft: int = Field(1024, ge=64, le=65_536, description="STFT window [samples].")
     hop_length: PositiveInt = Field(512, description="STFT hop [samples].")
     n_mfcc: int = Field(13, ge=2, le=40, description="MFCCs of the classic set.")

@@ -12,6 +12,9 @@ class Mel(Section):
     """Log-power mel windows."""
 
     normalise: bool = Field(True, description="Bring every track to the same level first.")
+    skip_silence: bool = Field(
+        True, description="Leave out silence at both ends, which tells of the file."
+    )
     n_fft: int = Field(1024, ge=64, le=65_536, description="STFT window [samples].")
     hop_length: PositiveInt = Field(256, description="STFT hop [samples].")
     n_mels: int = Field(128, ge=8, le=512, description="Mel bands.")

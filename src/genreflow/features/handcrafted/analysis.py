@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from genreflow.audio.cache import Samples
 from genreflow.features.gain import amplitude_scale
 from genreflow.features.handcrafted import rhythm, tonal, waveform
 from genreflow.features.handcrafted.spectral import Spectral, spectral
+from genreflow.features.sounding import sounds, without_silence_around
 from genreflow.features.stft import Floats
 from genreflow.registry.handcrafted import Handcrafted
 
@@ -49,12 +52,14 @@ class Analysis:
 
 def analyse(samples: Samples, sample_rate: int, params: Handcrafted) -> Analysis:
     """Compute every series that the features of ``params.set`` are made from."""
+    if params.skip_silence:
+        samples = without_silence_around(samples, at_least=params.n_fft)
     extended = params.set == "extended"
     chroma = tonal.chroma_filters(sample_rate, params.n_fft) if extended else None
     scale = amplitude_scale(samples, normalise=params.normalise)
     frames = spectral(samples, sample_rate, params, scale, chroma)
     onset = rhythm.onset_strength(frames.mel, params.n_fft, params.hop_length)
-    return Analysis(
+    track = Analysis(
         params=params,
         sample_rate=sample_rate,
         n_samples=len(samples),
@@ -63,6 +68,26 @@ def analyse(samples: Samples, sample_rate: int, params: Handcrafted) -> Analysis
         periodicity=rhythm.onset_periodicity(onset, sample_rate, params.hop_length),
         rms=waveform.loudness(samples, params, scale),
         zcr=waveform.zero_crossing_rate(samples, params),
+    )
+    return _without_silence(track) if params.skip_silence else track
+
+
+def _without_silence(track: Analysis) -> Analysis:
+    """Leave out silent frames, and those half of which lies beyond the ends of the track."""
+    heard = sounds(np.square(track.rms))
+    whole = heard.copy()
+    whole[[0, -1]] = False
+    kept = whole if whole.any() else heard
+    spectral = {
+        name: np.ascontiguousarray(series[..., kept])
+        for name, series in vars(track.spectral).items()
+    }
+    return replace(
+        track,
+        spectral=Spectral(**spectral),
+        onset=track.onset[kept],
+        rms=track.rms[kept],
+        zcr=track.zcr[kept],
     )
 
 

@@ -23,7 +23,7 @@ from genreflow.audio.cache import AudioShard, Samples
 from genreflow.features.handcrafted import extended, rhythm, waveform
 from genreflow.features.handcrafted.analysis import Analysis, Group, analyse
 from genreflow.features.handcrafted.spectral import mfcc
-from genreflow.features.handcrafted.summary import STATISTICS, summarise
+from genreflow.features.handcrafted.summary import PLAIN, ROBUST, summarise
 from genreflow.features.stft import Floats
 from genreflow.registry.handcrafted import Handcrafted
 from genreflow.store.stamp import Stamp
@@ -35,11 +35,13 @@ _SERIES = ("centroid", "rolloff", "onset", "rms", "zcr", "contrast", "bandwidth"
 def groups(params: Handcrafted) -> list[Group]:
     """Return the groups of features that make up ``params.set``."""
     series = (*_SERIES, *(f"mfcc_{i:02d}" for i in range(1, params.n_mfcc + 1)))
+    statistics = ROBUST if params.statistics == "robust" else PLAIN
     classic = [
-        Group(tuple(f"{name}_{statistic}" for name in series for statistic in STATISTICS), _series),
-        Group(("silence_leading", "silence_trailing"), _silence),
-        Group(("tempo",), _tempo),
+        Group(tuple(f"{name}_{statistic}" for name in series for statistic in statistics), _series)
     ]
+    if not params.skip_silence:
+        classic.append(Group(("silence_leading", "silence_trailing"), _silence))
+    classic.append(Group(("tempo",), _tempo))
     return classic + (extended.groups(params.n_mfcc) if params.set == "extended" else [])
 
 
@@ -70,9 +72,9 @@ def _series(track: Analysis) -> Floats:
         *(spectral.centroid, spectral.rolloff, track.onset, track.rms, track.zcr),
         *(spectral.bandwidth, spectral.flatness, *mfcc(spectral.mel, track.params.n_mfcc)),
     ]
-    statistics = summarise(np.stack(single))
+    statistics = summarise(np.stack(single), track.params.statistics)
     # Contrast is one descriptor of all its bands: their values are pooled.
-    contrast = summarise(spectral.contrast.reshape(1, -1))
+    contrast = summarise(spectral.contrast.reshape(1, -1), track.params.statistics)
     place = _SERIES.index("contrast")
     return np.concatenate([statistics[:place], contrast, statistics[place:]]).ravel()
 

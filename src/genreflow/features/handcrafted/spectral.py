@@ -25,9 +25,6 @@ from genreflow.features.stft import (
 from genreflow.registry.handcrafted import Handcrafted
 
 N_MELS = 128
-DYNAMIC_RANGE_DB = 80.0
-"""Levels are cut off so far below the track's loudest, as librosa does (``top_db``)."""
-
 CONTRAST_FMIN = 200.0
 CONTRAST_BANDS = 7
 CONTRAST_QUANTILE = 0.02
@@ -49,7 +46,7 @@ class Spectral:
     contrast
         (bands, frames) [dB], peaks over valleys in octave bands.
     mel
-        (128, frames) [dB], within 80 dB of the loudest.
+        (128, frames) [dB], within ``range_db`` of the loudest.
     projected
         (filters, frames): the further filters applied to the power spectrum.
     """
@@ -104,19 +101,24 @@ def spectral(
     for where, power in power_blocks(samples, params.n_fft, params.hop_length, scale):
         mel[:, where] = filters @ power
         projected[:, where] = projection @ power
-        flatness[where] = _flatness(power)
+        flatness[where] = _flatness(power, params)
         magnitude = np.sqrt(power, out=power)
         for i, (bins, n) in enumerate(bands):
             valleys[i, where], peaks[i, where] = _extremes(magnitude[bins], n)
         rolloff[where] = _rolloff(magnitude, frequency, params.rolloff_percent)
         centroid[where], bandwidth[where] = _moments(magnitude, frequency)
-    contrast = _limited(decibels(peaks)) - _limited(decibels(valleys))
-    levels = _limited(decibels(mel))
+    range_db = params.range_db
+    contrast = _limited(decibels(peaks), range_db) - _limited(decibels(valleys), range_db)
+    levels = _limited(decibels(mel), range_db)
     return Spectral(centroid, bandwidth, rolloff, flatness, contrast, levels, projected)
 
 
-def _flatness(power: Floats) -> Floats:
-    floored = np.maximum(power, np.float32(1e-10))
+def _flatness(power: Floats, params: Handcrafted) -> Floats:
+    # Bands that a codec emptied would decide the geometric mean alone.
+    floor = np.float32(1e-10)
+    if params.statistics == "robust":
+        floor = floor + power.max(axis=0) * np.float32(10 ** (-params.range_db / 10))
+    floored = np.maximum(power, floor)
     mean = floored.mean(axis=0)
     np.log(floored, out=floored)
     flatness: Floats = np.exp(floored.mean(axis=0)) / mean
@@ -177,9 +179,9 @@ def contrast_bands(sample_rate: int, n_fft: int) -> tuple[Band, ...]:
     return tuple(bands)
 
 
-def _limited(levels: Floats) -> Floats:
-    """Raise all levels to at least the dynamic range below the highest, in place."""
-    np.maximum(levels, levels.max() - np.float32(DYNAMIC_RANGE_DB), out=levels)
+def _limited(levels: Floats, range_db: float) -> Floats:
+    """Raise all levels to at least so far below the highest, in place (librosa's ``top_db``)."""
+    np.maximum(levels, levels.max() - np.float32(range_db), out=levels)
     return levels
 
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from genreflow.audio.cache import AudioShard, Samples
-from genreflow.features.mel.levels import log_mel
+from genreflow.features.mel.levels import heard, log_mel
 from genreflow.features.mel.read import STORED
+from genreflow.features.sounding import sounds
 from genreflow.features.stft import Floats, frame_count
 from genreflow.registry.mel import Mel
 from genreflow.store.archive import member, new_archive
 from genreflow.store.stamp import Stamp
+
+Integers = npt.NDArray[np.int64]
 
 
 def window_geometry(sample_rate: int, params: Mel) -> tuple[int, int]:
@@ -32,6 +36,25 @@ def window_geometry(sample_rate: int, params: Mel) -> tuple[int, int]:
 def window_starts(n_frames: int, frames_per_window: int, frames_per_hop: int) -> range:
     """Return the first frame of every window that fits into `n_frames`."""
     return range(0, n_frames - frames_per_window + 1, frames_per_hop)
+
+
+def heard_starts(levels: Floats, sample_rate: int, params: Mel) -> Integers:
+    """Return the first frames of the windows that models see, (windows,).
+
+    With ``params.skip_silence`` these are the ones at least half of which sounds.
+
+    Parameters
+    ----------
+    levels
+        (frames, bands) [dB].
+    """
+    window, hop = window_geometry(sample_rate, params)
+    starts = np.array(window_starts(len(levels), window, hop), dtype=np.int64)
+    if not (params.skip_silence and len(starts)):
+        return starts
+    sounding = np.cumsum([0, *sounds(10 ** (levels.max(axis=1) / 10))])
+    heard = 2 * (sounding[starts + window] - sounding[starts]) >= window
+    return starts[heard] if heard.any() else starts
 
 
 def cut_windows(levels: Floats, frames_per_window: int, frames_per_hop: int) -> Floats:
@@ -49,7 +72,8 @@ def cut_windows(levels: Floats, frames_per_window: int, frames_per_hop: int) -> 
 def rows_of(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     """Return the windows of one track, as a model sees them: (windows, time, frequency, 1) [dB]."""
     levels = log_mel(samples, sample_rate, params)
-    return cut_windows(levels, *window_geometry(sample_rate, params))
+    window, hop = window_geometry(sample_rate, params)
+    return cut_windows(levels, window, hop)[heard_starts(levels, sample_rate, params) // hop]
 
 
 def row_names(params: Mel) -> tuple[str, ...]:  # noqa: ARG001
@@ -64,31 +88,33 @@ def write(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
     where each track's frames begin), window_start and window_track (windows: a row of frames, and
     a position in track_id), window_frames, hop_frames, stamp.
     """
-    window, hop = window_geometry(shard.sample_rate, params)
+    rate = shard.sample_rate
+    window, hop = window_geometry(rate, params)
     counts = [
-        frame_count(len(shard.samples(i)), params.n_fft, params.hop_length)
+        frame_count(len(heard(shard.samples(i), rate, params)), params.n_fft, params.hop_length)
         for i in range(len(shard))
     ]
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    starts = [offsets[i] + np.array(window_starts(n, window, hop)) for i, n in enumerate(counts)]
-    small = {
-        "track_id": np.array(shard.track_id, dtype=np.str_),
-        "genre": np.array(shard.genre, dtype=np.str_),
-        "offsets": offsets,
-        "window_start": np.concatenate([*starts, []]).astype(np.int64),
-        "window_track": np.repeat(np.arange(len(counts)), [len(s) for s in starts]),
-        "window_frames": np.int64(window),
-        "hop_frames": np.int64(hop),
-        "stamp": np.str_(shard.stamped(stamp).to_json()),
-    }
+    starts = []
     with new_archive(out) as archive:
         with member(archive, "frames.npy", large=True) as file:
             shape = (int(offsets[-1]), params.n_mels)
             header = {"descr": STORED.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             for i in range(len(shard)):
-                levels = log_mel(shard.samples(i), shard.sample_rate, params)
+                levels = log_mel(shard.samples(i), rate, params)
+                starts.append(offsets[i] + heard_starts(levels, rate, params))
                 file.write(levels.astype(STORED).data)
+        small = {
+            "track_id": np.array(shard.track_id, dtype=np.str_),
+            "genre": np.array(shard.genre, dtype=np.str_),
+            "offsets": offsets,
+            "window_start": np.concatenate([*starts, []]).astype(np.int64),
+            "window_track": np.repeat(np.arange(len(counts)), [len(s) for s in starts]),
+            "window_frames": np.int64(window),
+            "hop_frames": np.int64(hop),
+            "stamp": np.str_(shard.stamped(stamp).to_json()),
+        }
         for name, values in small.items():
             with member(archive, f"{name}.npy", large=True) as file:
                 np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from genreflow.audio.cache import Samples
 from genreflow.features.gain import amplitude_scale
+from genreflow.features.sounding import without_silence_around
 from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, power_blocks
 from genreflow.registry.mel import Mel
+
+
+def heard(samples: Samples, sample_rate: int, params: Mel) -> Samples:
+    """Return a view of what of a track is analysed, (n,): at least as much as a window takes."""
+    if not params.skip_silence:
+        return samples
+    return without_silence_around(samples, at_least=math.ceil(params.window_seconds * sample_rate))
 
 
 def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     """Return the log-power mel spectrum, (frames, n_mels) [dB re 1], at least ``floor_db``.
 
     Equals ``librosa.power_to_db(librosa.feature.melspectrogram(...), top_db=None)``, transposed, of
-    the track at its own level or, with ``params.normalise``, at the same as all others.
+    what was :func:`heard` of the track, at its own level or, with ``params.normalise``, at the same
+    as all others.
 
     Parameters
     ----------
@@ -24,6 +35,7 @@ def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
         [Hz]
     """
     filters = mel_filters(sample_rate, params.n_fft, params.n_mels, params.fmin, params.fmax)
+    samples = heard(samples, sample_rate, params)
     count = frame_count(len(samples), params.n_fft, params.hop_length)
     levels = np.empty((count, params.n_mels), dtype=np.float32)
     scale = amplitude_scale(samples, normalise=params.normalise)
