@@ -19,7 +19,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
 import soundfile as sf
 import soxr
 
@@ -29,6 +28,7 @@ Amplitudes = npt.NDArray[np.float32]
 Codec = Literal["mp3", "opus"]
 
 _OPUS_RATE = 24_000
+_MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _OPUS_KBPS, _MP3_KBPS, _MP3_LOW_KBPS = (6.0, 256.0), (32.0, 320.0), (8.0, 160.0)
 """What libsndfile makes of compression levels 1 and 0; MP3 below 32 kHz is MPEG-2."""
 _MPEG2_BELOW_HZ = 32_000
@@ -65,10 +65,11 @@ def band_limit(y: Amplitudes, sample_rate: int, stored_rate: int) -> Amplitudes:
 def through_codec(y: Amplitudes, sample_rate: int, codec: Codec, kbps: float) -> Amplitudes:
     """Encode at a constant rate of about `kbps` [kbit/s] and decode again.
 
-    MP3 is encoded by LAME at the sample rate, Opus at 24 kHz; both come with libsndfile.
+    MP3 is encoded by LAME at the sample rate, or the next one that MP3 has; Opus at 24 kHz. Both
+    come with libsndfile.
     """
     peak = float(np.abs(y).max(initial=1.0))  # Opus and MP3 clip
-    rate = _OPUS_RATE if codec == "opus" else sample_rate
+    rate = _OPUS_RATE if codec == "opus" else _mp3_rate(sample_rate)
     coded = y / np.float32(peak)
     if rate != sample_rate:
         coded = soxr.resample(coded, sample_rate, rate, quality="HQ")
@@ -95,11 +96,15 @@ def through_codec(y: Amplitudes, sample_rate: int, codec: Codec, kbps: float) ->
 
 def tilt(y: Amplitudes, sample_rate: int, decibels: float) -> Amplitudes:
     """Raise or lower what lies above 1 kHz with a first-order shelf."""
+    # The audio step imports this module whether or not it changes anything; SciPy's filters take
+    # half a second.
+    from scipy.signal import lfilter
+
     root = 10 ** (decibels / 40)
     warped = math.tan(math.pi * min(_SHELF_HZ, sample_rate / 4) / sample_rate)
     b = [root * root + warped * root, warped * root - root * root]
     a = [1 + warped * root, warped * root - 1]
-    filtered: Amplitudes = scipy.signal.lfilter(b, a, y).astype(np.float32)
+    filtered: Amplitudes = lfilter(b, a, y).astype(np.float32)
     return filtered
 
 
@@ -143,11 +148,17 @@ def room(
 
     J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
+    from scipy.signal import oaconvolve
+
     time = np.arange(1, round(reverberation * sample_rate)) / sample_rate
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / reverberation)
     tail *= math.sqrt(_ROOM_SHARE / (1 - _ROOM_SHARE) / np.square(tail).sum())
     response = np.concatenate([[1.0], tail]).astype(np.float32)
-    return _of_length(scipy.signal.oaconvolve(y, response).astype(np.float32), len(y))
+    return _of_length(oaconvolve(y, response).astype(np.float32), len(y))
+
+
+def _mp3_rate(sample_rate: int) -> int:
+    return next((rate for rate in _MP3_RATES if rate >= sample_rate), _MP3_RATES[-1])
 
 
 def _compression(kbps: float, span: tuple[float, float]) -> float:
