@@ -102,6 +102,7 @@ def test_an_editor_finds_params_yaml_valid():
     [
         {"audio": {"samplerate": 44100}},
         {"audio": {"sample_rate": "fast"}},
+        {"audio": {"augment": ["flanger"]}},
         {"models": {"cnn": {"filters": [8, 16]}}},
         {"models": {"transformer": {}}},
         {"features": {"mel": {"overlap": 1.0}}},
@@ -149,6 +150,8 @@ def test_every_parameter_is_described():
         ({"splits": {"strategy": "random"}}, r"splits\.strategy: .*'holdout'"),
         ({"audio": {"min_seconds": 1.0}}, r"audio\.min_seconds \(1\.0\).*window_seconds \(1\.5\)"),
         ({"audio": {"max_seconds": 1.0}}, r"audio\.max_seconds \(1\.0\)"),
+        ({"audio": {"augment": ["flanger"]}}, r"audio\.augment\.0: .*'codec'.*'flanger'"),
+        ({"audio": {"augment": ["tone", "mix", "tone"]}}, r"audio\.augment: .*tone twice"),
         ({"features": {"mel": {"fmax": 20000.0}}}, r"sample_rate / 2 \(11025\.0\)"),
         ({"evaluation": {"models": ["cnn"]}}, "lacks xgb_mel"),
         ({"evaluation": {"models": ["xgb_mel", "xgb_mel"]}}, "twice"),

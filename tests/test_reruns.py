@@ -37,6 +37,7 @@ OTHER = {
     "audio.start": "middle",
     "audio.min_seconds": 2.0,
     "audio.max_seconds": 20.0,
+    "audio.augment": ["band"],
     "features.handcrafted.set": "extended",
     "features.mel.fmin": 20.0,
     "features.mel.fmax": 8000.0,

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,8 @@ AUDIO_SCHEMA = pa.schema(
     [
         ("track_id", pa.string()),
         ("genre", pa.string()),
+        # "": the track; else the recipe of a copy of it, which follows it (audio.augment).
+        ("copy", pa.string()),
         ("sample_rate", pa.int32()),
         ("samples", pa.list_(pa.field("item", pa.int16(), nullable=False))),
         ("source_sha256", pa.string()),
@@ -61,8 +65,21 @@ def audio_digest(track_ids: Iterable[str], pcm_sha256: Iterable[str]) -> str:
     return text_sha256(f"{track}\0{pcm}\n" for track, pcm in pairs)
 
 
+class _Entry(NamedTuple):
+    """A record batch of the file without its samples: a track, or a copy of the one before."""
+
+    batch: int
+    track_id: str
+    genre: str
+    copy: str
+    pcm_sha256: str
+
+
 class AudioShard(AbstractContextManager["AudioShard"]):
     """Read what :func:`write_audio` wrote, mapped into memory.
+
+    It shows the tracks alone. The copies of them that models train on, too, are for those who
+    extract features, and who say of every row which copy it is of: :meth:`with_copies`.
 
     Parameters
     ----------
@@ -75,12 +92,14 @@ class AudioShard(AbstractContextManager["AudioShard"]):
     ----------
     track_id, genre
         Per track, in the file's order.
+    copy
+        Per track, ``""``; of a copy, its recipe.
     pcm_sha256
         Digest of each track's samples.
     sample_rate
         Of every track [Hz].
     digest
-        :func:`audio_digest` of the shard.
+        :func:`audio_digest` of the shard's tracks. Copies follow from them and from the stamp.
 
     Raises
     ------
@@ -97,31 +116,46 @@ class AudioShard(AbstractContextManager["AudioShard"]):
             raise StaleArtifactError(f"{path}: is no whole Arrow file; {REMEDY}") from None
         stamp = stamp_of(self._reader.schema, path)
         stamp.check(expected, path)
-        self.track_id: list[str] = []
-        self.genre: list[str] = []
-        self.pcm_sha256: list[str] = []
-        for i in range(len(self)):
-            batch = self._batch(i)
-            self.track_id.append(batch["track_id"][0].as_py())
-            self.genre.append(batch["genre"][0].as_py())
-            self.pcm_sha256.append(batch["pcm_sha256"][0].as_py())
         self.sample_rate = int(stamp.facts["sample_rate"])
+        self._every = [self._entry(i) for i in range(self._reader.num_record_batches)]
+        self._show([entry for entry in self._every if not entry.copy])
         self.digest = audio_digest(self.track_id, self.pcm_sha256)
 
+    def with_copies(self) -> AudioShard:
+        """Return the shard with its copies, each after its track; it needs no closing."""
+        shard = copy(self)
+        shard._show(self._every)
+        return shard
+
+    def _show(self, entries: Sequence[_Entry]) -> None:
+        self._shown = entries
+        self.track_id = [entry.track_id for entry in entries]
+        self.genre = [entry.genre for entry in entries]
+        self.copy = [entry.copy for entry in entries]
+        self.pcm_sha256 = [entry.pcm_sha256 for entry in entries]
+
     def __len__(self) -> int:
-        """Return the number of tracks."""
-        return int(self._reader.num_record_batches)
+        """Return the number of tracks; with copies, each of these is one more."""
+        return len(self._shown)
 
     def samples(self, track: int) -> Samples:
         """Return a read-only view of one track's samples, (n,) int16, that copies nothing."""
-        samples: Samples = self._batch(track)["samples"].values.to_numpy(zero_copy_only=True)
+        batch = self._batch(self._shown[track].batch)
+        samples: Samples = batch["samples"].values.to_numpy(zero_copy_only=True)
         return samples
 
-    def _batch(self, track: int) -> pa.RecordBatch:
+    def _entry(self, number: int) -> _Entry:
+        batch = self._batch(number)
+        track_id, genre, recipe, digest = (
+            batch[name][0].as_py() for name in ("track_id", "genre", "copy", "pcm_sha256")
+        )
+        return _Entry(number, track_id, genre, recipe, digest)
+
+    def _batch(self, number: int) -> pa.RecordBatch:
         # Pages of earlier tracks would count as this process's memory for as long as it lives.
         # They stay in the system's cache, and a view that is still in use finds them there.
         self._map.madvise(mmap.MADV_DONTNEED)
-        return self._reader.get_batch(track)
+        return self._reader.get_batch(number)
 
     def stamped(self, stamp: Stamp) -> Stamp:
         """Add the digest of this audio to the stamp of what is made from it."""

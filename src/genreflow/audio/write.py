@@ -6,13 +6,14 @@ What can't be used is set aside with a reason and stays in the shard's manifest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 
-from genreflow.audio.cache import AUDIO_SCHEMA, MANIFEST_SCHEMA, audio_digest
+from genreflow.audio.augment import make_copy
+from genreflow.audio.cache import AUDIO_SCHEMA, MANIFEST_SCHEMA, Samples, audio_digest
 from genreflow.audio.decode import UNKNOWN, RejectedError, decode
 from genreflow.corpus.scan import TrackFile
 from genreflow.params import Audio
@@ -41,11 +42,12 @@ def write_audio(
     params
         Decoding.
     arrow
-        Cache to write: an Arrow IPC file, one record batch per usable track
-        (``AUDIO_SCHEMA``), uncompressed, so that a reader maps the samples into memory.
+        Cache to write: an Arrow IPC file, one record batch per usable track and per copy of it
+        that ``params.augment`` asks for (``AUDIO_SCHEMA``), uncompressed, so that a reader maps
+        the samples into memory. Copies follow their track, in the order of their recipes' names.
     manifest
         Parquet table to write: one row per file found (``MANIFEST_SCHEMA``). Its stamp's facts
-        hold the `ignored` paths and the digest of the audio.
+        hold the `ignored` paths and the digest of the tracks' audio.
     stamp
         What both files are made with.
     ignored
@@ -56,10 +58,11 @@ def write_audio(
     with atomic(arrow) as temporary:
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             for file in files:
-                row, batch = _one_track(file, shard, params)
+                row, samples = _one_track(file, shard, params)
                 rows.append(row)
-                if batch is not None:
-                    writer.write_batch(batch)
+                if samples is not None:
+                    for batch in _entries(row, samples, params):
+                        writer.write_batch(batch)
         table = pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
         usable = [row for row in rows if row["status"] == "ok"]
         digest = audio_digest(
@@ -70,29 +73,16 @@ def write_audio(
 
 def _one_track(
     file: TrackFile, shard: str, params: Audio
-) -> tuple[dict[str, object], pa.RecordBatch | None]:
-    """Return the manifest row of a file, and its record batch if it can be used."""
-    source, reason, source_sha256, pcm_sha256, batch = UNKNOWN, "", "", "", None
+) -> tuple[dict[str, object], Samples | None]:
+    """Return the manifest row of a file, and its samples if it can be used."""
+    source, reason, source_sha256, samples = UNKNOWN, "", "", None
     try:
         source_sha256 = _file_sha256(file.path)
         decoded = decode(file.path, params)
     except RejectedError as error:
         source, reason = error.source, str(error)
     else:
-        source = decoded.source
-        pcm = decoded.samples.astype("<i2", copy=False)
-        pcm_sha256 = hashlib.sha256(pcm.data).hexdigest()
-        offsets = pa.array([0, len(pcm)], pa.int32())
-        samples = pa.ListArray.from_arrays(offsets, pa.array(pcm), type=AUDIO_SCHEMA[3].type)
-        columns = [[file.track_id], [file.genre], [params.sample_rate], samples]
-        columns += [[source_sha256], [pcm_sha256]]
-        batch = pa.RecordBatch.from_arrays(
-            [
-                column if isinstance(column, pa.Array) else pa.array(column, field.type)
-                for column, field in zip(columns, AUDIO_SCHEMA, strict=True)
-            ],
-            schema=AUDIO_SCHEMA,
-        )
+        source, samples = decoded.source, decoded.samples
     row: dict[str, object] = {
         "track_id": file.track_id,
         "genre": file.genre,
@@ -101,9 +91,44 @@ def _one_track(
         "status": "rejected" if reason else "ok",
         "reason": reason,
         "source_sha256": source_sha256,
-        "pcm_sha256": pcm_sha256,
+        "pcm_sha256": "" if samples is None else _pcm_sha256(samples),
     }
-    return row, batch
+    return row, samples
+
+
+def _entries(
+    row: Mapping[str, object], samples: Samples, params: Audio
+) -> Iterator[pa.RecordBatch]:
+    """Yield what the cache holds of a usable track: itself, and its copies."""
+    yield _entry(row, "", samples, params)
+    # Not as they are listed: the same copies are the same file, but for its stamp.
+    for recipe in sorted(params.augment):
+        copy = make_copy(samples, str(row["track_id"]), recipe, params)
+        yield _entry(row, recipe, copy, params)
+
+
+def _entry(row: Mapping[str, object], copy: str, samples: Samples, params: Audio) -> pa.RecordBatch:
+    values = {
+        "track_id": row["track_id"],
+        "genre": row["genre"],
+        "copy": copy,
+        "sample_rate": params.sample_rate,
+        "source_sha256": row["source_sha256"],
+        "pcm_sha256": _pcm_sha256(samples) if copy else row["pcm_sha256"],
+    }
+    columns = []
+    for field in AUDIO_SCHEMA:
+        if field.name == "samples":
+            offsets = pa.array([0, len(samples)], pa.int32())
+            pcm = pa.array(samples.astype("<i2", copy=False))
+            columns.append(pa.ListArray.from_arrays(offsets, pcm, type=field.type))
+        else:
+            columns.append(pa.array([values[field.name]], field.type))
+    return pa.RecordBatch.from_arrays(columns, schema=AUDIO_SCHEMA)
+
+
+def _pcm_sha256(samples: Samples) -> str:
+    return hashlib.sha256(samples.astype("<i2", copy=False).data).hexdigest()
 
 
 def _file_sha256(path: Path) -> str:

@@ -1,0 +1,122 @@
+"""Copies of a track as other recording chains would have left it, for models to train on.
+
+A model that hears each track through several codecs, rates and equalisers learns what they have in
+common: the music. How strongly a copy is changed is drawn at random, from the name of its track
+and of its recipe alone, so that a copy is the same whatever else the corpus holds.
+
+References
+----------
+J. Schlüter and T. Grill, "Exploring data augmentation for improved singing voice detection with
+neural networks", ISMIR 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from genreflow.audio import chain
+from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.chain import Amplitudes
+from genreflow.params import Audio, Recipe
+from genreflow.store.files import text_sha256
+
+Change = Callable[[Amplitudes, int, np.random.Generator], Amplitudes]
+"""Amplitudes, their sample rate [Hz] and dice in; changed amplitudes out."""
+
+_BAND_HZ = (8_000.0, 20_000.0)
+_KBPS = (32.0, 96.0)
+_GAIN_DB, _TILT_DB = 12.0, 8.0
+_SPEED = (0.94, 1.06)
+_SNR_DB = (20.0, 45.0)
+_SILENCE_SECONDS = 0.2
+
+
+def make_copy(samples: Samples, track_id: str, recipe: Recipe, params: Audio) -> Samples:
+    """Return a changed copy of a track, (m,) int16 at ``params.sample_rate``.
+
+    It is at least as long as the track or ``params.min_seconds``, whichever is shorter: what was
+    played faster is followed by silence. A track that a recipe would leave nothing of, as a
+    whistle above the band, is returned as it is.
+
+    Parameters
+    ----------
+    samples
+        (n,) int16.
+    track_id, recipe
+        What decides how strongly the copy is changed.
+    params
+        How the track was decoded.
+    """
+    rng = np.random.default_rng(int(text_sha256([recipe, "/", track_id]), 16))
+    rate = params.sample_rate
+    copy = chain.to_pcm(RECIPES[recipe](chain.to_amplitudes(samples), rate, rng))
+    if np.ptp(copy.astype(np.float32)) / 2 < FULL_SCALE * 10 ** (params.silence_db / 20):
+        return samples
+    shortest = min(len(samples), math.ceil(params.min_seconds * rate))
+    return np.pad(copy, (0, max(0, shortest - len(copy))))
+
+
+def _band(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
+    """Store at a rate of 8 to 20 kHz; where that is no change, from half of the rate on."""
+    low, high = _BAND_HZ
+    stored_rate = _log_uniform(rng, min(low, rate / 2), min(high, rate))
+    return chain.band_limit(y, rate, round(stored_rate))
+
+
+def _codec(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
+    """Encode as MP3, half of the time after another gain or tilt."""
+    mastered = (_as_it_is, _as_it_is, _gain, _tone)
+    return _mp3(mastered[rng.integers(len(mastered))](y, rate, rng), rate, rng)
+
+
+def _mix(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
+    """Change tilt and speed, then band, codec, noise or nothing; begin with a little silence."""
+    played = _speed(_tone(y, rate, rng), rate, rng)
+    passed_on = (_band, _mp3, _noise, _as_it_is)
+    stored = passed_on[rng.integers(len(passed_on))](played, rate, rng)
+    return chain.silence(stored, rate, rng.uniform(0, _SILENCE_SECONDS), 0)
+
+
+def _mp3(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
+    return chain.through_codec(y, rate, "mp3", _log_uniform(rng, *_KBPS))
+
+
+def _gain(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
+    return chain.gain(y, rng.uniform(-_GAIN_DB, _GAIN_DB))
+
+
+def _tone(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
+    """Raise or lower the highs by up to 8 dB."""
+    return chain.tilt(y, rate, rng.uniform(-_TILT_DB, _TILT_DB))
+
+
+def _speed(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
+    """Play up to 6 % faster or slower."""
+    return chain.speed(y, _log_uniform(rng, *_SPEED))
+
+
+def _noise(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
+    """Add white noise, 20 to 45 dB below the music."""
+    return chain.noise(y, rng.uniform(*_SNR_DB), rng)
+
+
+def _as_it_is(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
+    return y
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
+
+
+RECIPES: Mapping[Recipe, Change] = {
+    "band": _band,
+    "codec": _codec,
+    "mix": _mix,
+    "noise": _noise,
+    "speed": _speed,
+    "tone": _tone,
+}
+"""One for each name that ``audio.augment`` may hold."""
