@@ -71,7 +71,9 @@ def all_examples(windows: MelWindows) -> tuple[Examples, tuple[str, ...]]:
     genres = tuple(sorted(set(windows.genre)))
     of_track = np.array([genres.index(genre) for genre in windows.genre])
     track = windows.window_track
-    return Examples(windows, np.arange(len(windows)), of_track[track], track, track), genres
+    rows = np.arange(len(windows))
+    label = of_track[track]
+    return Examples(windows, rows, label, track, track, windows.window_copy), genres
 
 
 def seconds_per_step(network: Any, data: Any) -> float:

@@ -162,7 +162,8 @@ def read_epoch(folder: Path) -> float:
     shards = sorted((folder / "results/features/mel").glob("*.npz"))
     with MelWindows(shards, lineage.stamp("mel", params)) as windows:
         track = windows.window_track
-        examples = Examples(windows, np.arange(len(windows)), 0 * track, track, track)
+        rows = np.arange(len(windows))
+        examples = Examples(windows, rows, 0 * track, track, track, windows.window_copy)
         silence = np.zeros((windows.shape[2], 1), dtype=np.float32)
         batches = WindowBatches(examples, params.at("models.cnn"), 1, silence)
         for i in range(len(batches)):

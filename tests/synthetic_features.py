@@ -65,14 +65,16 @@ def make_corpus(
     noisy_test_tracks: bool = False,
     sounds: tuple[str, ...] = GENRES,
     genres: tuple[str, ...] | None = None,
+    augment: tuple[str, ...] = (),
 ) -> Corpus:
     """Synthesise, decode and describe the tracks; test tracks may differ, and nothing else.
 
-    `genres` are the names of the genres that sound like `sounds`.
+    `genres` are the names of the genres that sound like `sounds`; `augment` names the copies.
     """
     genres = genres or sounds
     root = folder / "genres"
-    params = parse(_PARAMS | {"corpus": {"root": str(root)}})
+    audio_params = {**_PARAMS["audio"], "augment": augment}
+    params = parse(_PARAMS | {"corpus": {"root": str(root)}, "audio": audio_params})
     rng = np.random.default_rng(0)
     digests = {}
     rows = []

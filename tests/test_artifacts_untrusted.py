@@ -136,6 +136,9 @@ HARMFUL = {
     "frames by columns": ({"frames": np.zeros((5, 32), "<f2", order="F")}, "its frames are"),
     "frames of one dimension": ({"frames": np.zeros(5, "<f2")}, "its frames are"),
     "a window without end": ({"window_frames": np.int64(10**9)}, "beyond its frames"),
+    "copies of no track": ({"copy": np.full(10, "band")}, "doesn't follow its track"),
+    "copies of other tracks": ({"copy": np.array([""] * 9 + ["band"])}, "doesn't follow its track"),
+    "fewer copies than tracks": ({"copy": np.full(9, "")}, "contradicts itself"),
     "no window at all": ({"window_frames": np.int64(-3)}, "contradicts itself"),
 }
 

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 from genreflow.audio.augment import RECIPES, make_copy
 from genreflow.params import Audio, Recipe
+from tests.conftest import ROOT
 
 RATE = 22050
 NAMES = get_args(Recipe)
@@ -41,8 +42,10 @@ def copies(recipe: Recipe, count: int = 12) -> list[np.ndarray]:
     return [make_copy(MUSIC, f"a/{i}.wav", recipe, Audio()) for i in range(count)]
 
 
-def test_every_name_has_a_recipe() -> None:
+def test_every_name_has_a_recipe_and_a_line_in_the_docs() -> None:
     assert set(RECIPES) == set(NAMES)
+    page = (ROOT / "docs/corpora.md").read_text(encoding="utf-8")
+    assert [name for name in NAMES if f"| `{name}` | " not in page] == []
 
 
 @pytest.mark.parametrize("recipe", NAMES)

@@ -18,7 +18,7 @@ def examples(windows_per_track: list[int]) -> Examples:
     track = np.repeat(np.arange(len(windows_per_track)), windows_per_track)
     rows = np.arange(len(track))
     values = np.broadcast_to(rows[:, None, None, None], (len(rows), 4, 3, 1)).astype(np.float32)
-    return Examples(Matrix(values), rows, track % 2, track, track)
+    return Examples(Matrix(values), rows, track % 2, track, track, 0 * track)
 
 
 tracks = st.lists(st.integers(1, 9), min_size=1, max_size=8)

@@ -242,7 +242,10 @@ def _check_audio(found: FeatureRows, splits: Path) -> None:
 
 
 def _examples(found: FeatureRows, fold: pd.DataFrame, role: str, signature: Signature) -> Examples:
-    """Return the rows of one role, track by track in the order of track_id."""
+    """Return the rows of one role, track by track in the order of track_id.
+
+    Copies of a track train with it, and neither validate nor test.
+    """
     rows = fold[fold["role"] == role]
     position = {track: i for i, track in enumerate(found.track_id)}
     if missing := [track for track in rows["track_id"] if track not in position]:
@@ -258,10 +261,15 @@ def _examples(found: FeatureRows, fold: pd.DataFrame, role: str, signature: Sign
     count = np.searchsorted(found.row_track, tracks, side="right") - first
     of_track = np.repeat(np.arange(len(tracks)), count)
     within = np.arange(len(of_track)) - np.repeat(np.cumsum(count) - count, count)
+    of_role = first[of_track] + within
+    if role != "train":
+        unchanged = found.row_copy[of_role] == 0
+        of_role, of_track = of_role[unchanged], of_track[unchanged]
     return Examples(
         source=found.source,
-        rows=first[of_track] + within,
+        rows=of_role,
         label=np.array([genre[name] for name in rows["genre"]], dtype=np.int64)[of_track],
         track=of_track,
         group=group[fold["role"] == role].astype(np.int64)[of_track],
+        copy=found.row_copy[of_role],
     )

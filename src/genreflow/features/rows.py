@@ -29,6 +29,12 @@ class Source(Protocol):
         """Let go of files."""
 
 
+def copy_numbers(copies: npt.ArrayLike) -> Integers:
+    """Turn the recipes of copies, (n,) names, into numbers; ``""``, the track as it is, is 0."""
+    _, number = np.unique(np.append("", np.asarray(copies, dtype=np.str_)), return_inverse=True)
+    return number[1:].astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Matrix:
     """A source that lies in memory."""
@@ -54,9 +60,12 @@ class FeatureRows:
     track_id
         (tracks,) of every track.
     row_track
-        (rows,) position in `track_id`; rows of a track lie side by side.
+        (rows,) position in `track_id`; rows of a track lie side by side, those of its copies after
+        its own.
+    row_copy
+        (rows,) 0: of the track as it is; else the number of the copy, for models to train on.
     row_window
-        (rows,) number of the window within its track; -1: the whole track.
+        (rows,) number of the window within its track or copy; -1: the whole of it.
     shape
         Of one row.
     names
@@ -68,6 +77,7 @@ class FeatureRows:
     source: Source
     track_id: Sequence[str]
     row_track: Integers
+    row_copy: Integers
     row_window: Integers
     shape: tuple[int, ...]
     names: tuple[str, ...]

@@ -63,13 +63,15 @@ class Examples:
     source
         Where the values are read from.
     rows
-        (n,) rows of `source`, those of one track side by side.
+        (n,) rows of `source`, those of one track side by side, those of its copies after its own.
     label
         (n,) positions in ``Signature.genres``.
     track
-        (n,) number of the track that each row belongs to.
+        (n,) number of the track that each row belongs to, whichever copy of it.
     group
         (n,) number of what must stay on one side of every split.
+    copy
+        (n,) 0: of the track as it is; else the number of the copy, in training alone.
     """
 
     source: Source
@@ -77,6 +79,7 @@ class Examples:
     label: Integers
     track: Integers
     group: Integers
+    copy: Integers
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,6 +96,7 @@ class Examples:
             self.label[positions],
             self.track[positions],
             self.group[positions],
+            self.copy[positions],
         )
 
     def batches(self, size: int = READ_ROWS) -> Iterator[Floats]:
@@ -103,12 +107,12 @@ class Examples:
     def spread(self, per_track: int) -> Examples:
         """Keep at most `per_track` examples of each track, evenly spaced.
 
-        Neighbouring windows overlap and sound alike: dropping some costs little accuracy.
+        Neighbouring windows overlap and sound alike: dropping some costs little accuracy. A track
+        and its copies take turns, so that those kept are spread over both versions and time.
         """
-        first, count = self.tracks()
         kept = [
-            start + np.arange(min(n, per_track)) * n // min(n, per_track)
-            for start, n in zip(first, count, strict=True)
+            start + _by_turns(self.copy[start : start + n], per_track, number)
+            for number, (start, n) in enumerate(zip(*self.tracks(), strict=True))
         ]
         return self.take(np.concatenate(kept))
 
@@ -118,7 +122,7 @@ class Examples:
         return starts, np.diff(starts, append=len(self))
 
     def weight(self, class_weight: str = "none") -> Floats:
-        """Return (n,) weights of mean 1 that give every track the same say.
+        """Return (n,) weights of mean 1 that give every track, with its copies, the same say.
 
         Parameters
         ----------
@@ -131,6 +135,27 @@ class Examples:
             weight /= np.bincount(self.label, weights=weight)[self.label]
         normalised: Floats = (weight * (len(weight) / weight.sum())).astype(np.float32)
         return normalised
+
+
+def _by_turns(copy: Integers, most: int, turn: int) -> Integers:
+    """Choose at most `most` of a track's examples: evenly spaced, each of the next version.
+
+    Parameters
+    ----------
+    copy
+        (n,) number of each example's version; those of a version lie side by side.
+    turn
+        Whose turn it is first: with more versions than are wanted, each is heard of some tracks.
+    """
+    n = len(copy)
+    if n <= most:
+        return np.arange(n)
+    first = np.flatnonzero(np.diff(copy, prepend=-1))
+    count = np.diff(first, append=n)
+    place = np.arange(most)
+    version = (place + turn) % len(first)
+    # Versions of very different lengths could be asked for the same example twice.
+    return np.unique(first[version] + place * count[version] // most)
 
 
 @dataclass(frozen=True)

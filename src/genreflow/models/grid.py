@@ -1,8 +1,9 @@
 """What the two models of handcrafted features share: preparation and grid search.
 
 Scaler and feature selection are steps of the pipeline, so that they are fitted anew inside every
-inner fold, and no group crosses the inner folds. Validation tracks take no part: every model of a
-comparison learns from the same tracks.
+inner fold. No group crosses the inner folds, and where groups can't be kept together, no track and
+its copies do. Validation tracks take no part: every model of a comparison learns from the same
+tracks.
 """
 
 from __future__ import annotations
@@ -90,24 +91,31 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def read(examples: Examples) -> tuple[Floats, Integers, Integers]:
-    """Return values, labels and groups of examples that fit into memory."""
-    return examples.read(np.arange(len(examples))), examples.label, examples.group
+def read(examples: Examples) -> tuple[Floats, Integers]:
+    """Return values and labels of examples that fit into memory."""
+    return examples.read(np.arange(len(examples))), examples.label
 
 
-def inner_folds(label: Integers, group: Integers, params: GridSection) -> Folds:
+def inner_folds(train: Examples, params: GridSection) -> Folds:
     """Divide into stratified folds that no group crosses, and that all know every genre.
 
     A genre whose groups would all be held out at once, as the only artist of a rare genre is, stays
     in training for that fold. Where no genre has two groups, tracks are divided instead; where none
-    has two tracks either, candidates are compared on what they were fitted on.
+    has two tracks either, candidates are compared on what they were fitted on. Copies of a track
+    are where it is.
     """
-    alone = np.arange(len(label))
-    for divided in (group, alone):
-        if folds := _divide(label, divided, params):
-            return folds
+    first, count = train.tracks()
+    track = np.repeat(np.arange(len(first)), count)
+    for divided in (train.group[first], np.arange(len(first))):
+        if folds := _divide(train.label[first], divided, params):
+            return [(_rows(track, seen), _rows(track, unseen)) for seen, unseen in folds]
         log.warning("no genre has two groups of training tracks: the grid search divides tracks")
-    return [(alone, alone)]
+    everything = np.arange(len(train))
+    return [(everything, everything)]
+
+
+def _rows(track: Integers, chosen: Integers) -> Integers:
+    return np.flatnonzero(np.isin(track, chosen))
 
 
 def _divide(label: Integers, group: Integers, params: GridSection) -> Folds:
@@ -127,7 +135,7 @@ def _divide(label: Integers, group: Integers, params: GridSection) -> Folds:
 def search(
     classifier: Any,
     grid: Mapping[str, Sequence[Any]],
-    data: tuple[Floats, Integers, Integers],
+    train: Examples,
     weight: Floats | None,
     params: GridSection,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -137,8 +145,8 @@ def search(
     ----------
     classifier
         An estimator; `grid` maps its parameters to their candidates.
-    data
-        Values, labels and groups.
+    train
+        What candidates are fitted to and judged by.
     weight
         Of each row in fitting; None where all weigh the same. With weights, candidates are judged
         by balanced accuracy.
@@ -150,13 +158,13 @@ def search(
     table : DataFrame
         One row per candidate, the best first: params (JSON), mean, std, rank of the accuracy.
     """
-    values, label, group = data
+    values, label = read(train)
     pipeline = Pipeline([*preparation().steps, ("classify", classifier)])
     candidates = {
         "select__percentile": [100 * fraction for fraction in params.selected_fraction],
         **{f"classify__{name}": list(choices) for name, choices in grid.items()},
     }
-    folds = inner_folds(label, group, params)
+    folds = inner_folds(train, params)
     searched = GridSearchCV(
         pipeline,
         candidates,

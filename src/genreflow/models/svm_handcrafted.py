@@ -44,23 +44,23 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Search the grid on `train` and fit the best candidate; `valid` sets the temperature."""
-        data = grid.read(train)
+        values, label = grid.read(train)
         weight = grid.class_weights(train, self.params)
         candidates: dict[str, Sequence[Any]] = {
             "kernel": self.params.kernel,
             "C": self.params.C,
-            "gamma": [scale / data[0].shape[1] for scale in self.params.gamma_scale],
+            "gamma": [scale / values.shape[1] for scale in self.params.gamma_scale],
         }
         with grid.one_thread():
-            best, table = grid.search(SVC(), candidates, data, weight, self.params)
+            best, table = grid.search(SVC(), candidates, train, weight, self.params)
             settings = {name: v for name, v in best.items() if name != "selected_fraction"}
             prepare = grid.preparation(best["selected_fraction"])
             machine = SVC(**settings, decision_function_shape="ovo")
             self.classifier = Pipeline([*prepare.steps, ("classify", machine)])
-            self.classifier.fit(data[0], data[1], **grid.sample_weight(weight))
-            values, label, _ = grid.read(valid)
+            self.classifier.fit(values, label, **grid.sample_weight(weight))
+            unseen, known = grid.read(valid)
             self.temperature = temperature_of(
-                grid.as_float(self._votes(values)), label, valid.weight(self.params.class_weight)
+                grid.as_float(self._votes(unseen)), known, valid.weight(self.params.class_weight)
             )
         size = machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size
         return FitResult(

@@ -26,7 +26,7 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:  # noqa: ARG002
         """Search the grid, and fit the best candidate, on `train`; `valid` isn't needed."""
-        data = grid.read(train)
+        values, label = grid.read(train)
         weight = grid.class_weights(train, self.params)
         candidates: dict[str, Sequence[Any]] = {
             "n_estimators": self.params.n_estimators,
@@ -34,12 +34,12 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
             "learning_rate": self.params.learning_rate,
         }
         with grid.one_thread():
-            best, table = grid.search(self._classifier(), candidates, data, weight, self.params)
+            best, table = grid.search(self._classifier(), candidates, train, weight, self.params)
             settings = {name: v for name, v in best.items() if name != "selected_fraction"}
             self.prepare = grid.preparation(best["selected_fraction"])
             classifier = self._classifier().set_params(**settings)
-            values = self.prepare.fit_transform(data[0], data[1])
-            classifier.fit(values, data[1], sample_weight=weight)
+            prepared = self.prepare.fit_transform(values, label)
+            classifier.fit(prepared, label, sample_weight=weight)
             self.trees = classifier.get_booster()
         size = trees.count_nodes(self.trees)
         return FitResult(size, {GRID: table, IMPORTANCE: self._importance()}, best)

@@ -54,7 +54,8 @@ class FeatureKind:
     suffix
         Of the artifact of a shard.
     extractor
-        Module with ``write(shard, params, out, stamp)``, which makes the artifact of a shard,
+        Module with ``write(shard, params, out, stamp)``, which makes the artifact of a shard (of
+        ``shard.with_copies()`` for models to train on copies, too),
         ``rows_of(samples, sample_rate, params)``, which makes the same rows of a single track, and
         ``row_names(params)``: the names of a row's columns.
     reader

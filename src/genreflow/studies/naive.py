@@ -40,6 +40,7 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
     is given as many windows as the baseline draws from the tracks of that fold. Its parameters are
     the baseline's own but for a third of the rounds: where windows leak, boosting finds no end,
     and two thirds of the time would go into the last point of a claim that is wrong anyway.
+    Copies of tracks (``audio.augment``) take no part: those of a test window would train.
 
     Parameters
     ----------
@@ -117,4 +118,11 @@ def _thinned(role: np.ndarray, most: pd.Series[int]) -> np.ndarray:
 
 def _examples(windows: MelWindows, rows: Integers, label: Integers) -> Examples:
     track = windows.window_track[rows]
-    return Examples(source=windows, rows=rows, label=label[rows], track=track, group=track)
+    return Examples(
+        source=windows,
+        rows=rows,
+        label=label[rows],
+        track=track,
+        group=track,
+        copy=windows.window_copy[rows],
+    )

@@ -94,12 +94,17 @@ def rows_of(samples: Samples, sample_rate: int, params: Handcrafted) -> Floats:
 
 
 def write(shard: AudioShard, params: Handcrafted, out: Path, stamp: Stamp) -> None:
-    """Write track_id, genre and one float32 column per feature, one row per track of a shard."""
+    """Write track_id, genre, copy and one float32 column per feature.
+
+    One row per track of a shard, and per copy of it, which follows.
+    """
     names = row_names(params)
+    shard = shard.with_copies()
     rows = [extract(shard.samples(i), shard.sample_rate, params) for i in range(len(shard))]
     values = np.array(rows, dtype=np.float32).reshape(len(shard), len(names))
     columns = {
         "track_id": pa.array(shard.track_id, pa.string()),
         "genre": pa.array(shard.genre, pa.string()),
+        "copy": pa.array(shard.copy, pa.string()),
     } | {name: pa.array(column) for name, column in zip(names, values.T, strict=True)}
     write_table(pa.table(columns), out, shard.stamped(stamp))

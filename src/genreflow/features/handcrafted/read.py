@@ -12,15 +12,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from genreflow.features.rows import FeatureRows, FeaturesError, Matrix
+from genreflow.features.rows import FeatureRows, FeaturesError, Matrix, copy_numbers
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table
 
+_INDEX = ("track_id", "genre", "copy")
+"""Columns that are no features."""
 
-def read_handcrafted(paths: Sequence[Path], expected: Stamp) -> pd.DataFrame:
+
+def read_handcrafted(
+    paths: Sequence[Path], expected: Stamp, *, copies: bool = False
+) -> pd.DataFrame:
     """Read any number of shards: track_id, genre and the features, sorted by track_id.
 
     ``.attrs["audio_digests"]`` holds the digest of the audio behind each shard, by its name.
+
+    Parameters
+    ----------
+    copies
+        Whether to return the copies that models train on, too, each after its track; a column
+        ``copy`` names their recipe, ``""`` for the track as it is.
 
     Raises
     ------
@@ -47,21 +58,26 @@ def read_handcrafted(paths: Sequence[Path], expected: Stamp) -> pd.DataFrame:
             )
         digests[path.stem] = read_stamp(path).facts["audio"]
         frames.append(frame)
-    table = pd.concat(frames).sort_values("track_id", ignore_index=True)
+    table = pd.concat(frames).sort_values("track_id", ignore_index=True, kind="stable")
+    if "copy" not in table:  # as in the tables of a kind of features that are of tracks alone
+        table["copy"] = ""
+    if not copies:
+        table = table[table["copy"] == ""].drop(columns="copy").reset_index(drop=True)
     table.attrs["audio_digests"] = digests
     return table
 
 
 def open_rows(paths: Sequence[Path], expected: Stamp) -> FeatureRows:
-    """Read any number of shards, one row per track; see :func:`read_handcrafted`."""
-    table = read_handcrafted(paths, expected)
-    names = tuple(name for name in table.columns if name not in ("track_id", "genre"))
-    count = len(table)
+    """Read any number of shards, one row per track and per copy; see :func:`read_handcrafted`."""
+    table = read_handcrafted(paths, expected, copies=True)
+    names = tuple(name for name in table.columns if name not in _INDEX)
+    number, track_id = pd.factorize(table["track_id"])
     return FeatureRows(
         source=Matrix(table[list(names)].to_numpy(dtype=np.float32)),
-        track_id=table["track_id"].tolist(),
-        row_track=np.arange(count),
-        row_window=np.full(count, -1),
+        track_id=track_id.tolist(),
+        row_track=number.astype(np.int64),
+        row_copy=copy_numbers(table["copy"]),
+        row_window=np.full(len(table), -1),
         shape=(len(names),),
         names=names,
         audio_digests=table.attrs["audio_digests"],

@@ -84,10 +84,12 @@ def row_names(params: Mel) -> tuple[str, ...]:  # noqa: ARG001
 def write(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
     """Compute and write the mel frames of a shard and the index of its windows.
 
-    Members: frames (sum of frames, n_mels) float16 [dB], track_id, genre, offsets (tracks + 1:
-    where each track's frames begin), window_start and window_track (windows: a row of frames, and
-    a position in track_id), window_frames, hop_frames, stamp.
+    Members: frames (sum of frames, n_mels) float16 [dB], track_id, genre, copy (per track, and per
+    copy of it, which follows), offsets (tracks + 1: where each track's frames begin), window_start
+    and window_track (windows: a row of frames, and a position in track_id), window_frames,
+    hop_frames, stamp.
     """
+    shard = shard.with_copies()
     rate = shard.sample_rate
     window, hop = window_geometry(rate, params)
     counts = [
@@ -108,6 +110,7 @@ def write(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
         small = {
             "track_id": np.array(shard.track_id, dtype=np.str_),
             "genre": np.array(shard.genre, dtype=np.str_),
+            "copy": np.array(shard.copy, dtype=np.str_),
             "offsets": offsets,
             "window_start": np.concatenate([*starts, []]).astype(np.int64),
             "window_track": np.repeat(np.arange(len(counts)), [len(s) for s in starts]),

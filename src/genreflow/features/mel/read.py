@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genreflow.features.rows import FeatureRows
+from genreflow.features.rows import FeatureRows, copy_numbers
 from genreflow.store.archive import check_archive
 from genreflow.store.files import KEPT_OPEN
 from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
@@ -78,9 +78,13 @@ def _frames(path: Path, members: dict[str, npt.NDArray[Any]]) -> tuple[int, int]
     if begin + info.file_size != first_byte + shape[0] * shape[1] * STORED.itemsize:
         raise ValueError(f"its frames aren't {shape}")
     start, track = members["window_start"], members["window_track"]
-    n_tracks, window = len(members["track_id"]), int(members["window_frames"])
-    if len(members["genre"]) != n_tracks or len(start) != len(track) or window < 1:
+    name, copy = members["track_id"], members["copy"]
+    n_tracks, window = len(name), int(members["window_frames"])
+    same_length = len(members["genre"]) == len(copy) == n_tracks
+    if not same_length or len(start) != len(track) or window < 1:
         raise ValueError("its index contradicts itself")
+    if n_tracks and (copy[0] != "" or (name[1:] != name[:-1])[copy[1:] != ""].any()):
+        raise ValueError("a copy doesn't follow its track")
     if len(start) and not (start.min() >= 0 and start.max() + window <= shape[0]):
         raise ValueError("a window leads beyond its frames")
     if len(track) and not (track[0] >= 0 and track[-1] < n_tracks and (np.diff(track) >= 0).all()):
@@ -91,6 +95,9 @@ def _frames(path: Path, members: dict[str, npt.NDArray[Any]]) -> tuple[int, int]
 class MelWindows(AbstractContextManager["MelWindows"]):
     """The mel windows of any number of shards, read on demand.
 
+    They are those of the tracks alone; the windows of the copies that models train on, too, are
+    there where `copies` asks for them.
+
     Instances can be pickled and shared between threads and forked processes. They keep the files
     of the first shards open until :meth:`close`, and open others for each read.
 
@@ -100,6 +107,8 @@ class MelWindows(AbstractContextManager["MelWindows"]):
         Shards; tracks and windows follow their order.
     expected
         What they must have been made with.
+    copies
+        Whether to read the windows of copies, too; those of a track's copies follow its own.
 
     Attributes
     ----------
@@ -107,8 +116,10 @@ class MelWindows(AbstractContextManager["MelWindows"]):
         Per track.
     window_track
         (windows,) int64: each window's position in `track_id`.
+    window_copy
+        (windows,) int64: the number of the copy that it is of; 0: the track as it is.
     window_index
-        (windows,) int64: each window's number within its track.
+        (windows,) int64: each window's number within its track or copy.
     shape
         (windows, time, frequency, 1)
     audio_digests
@@ -120,28 +131,34 @@ class MelWindows(AbstractContextManager["MelWindows"]):
         A shard was made with other parameters, or is damaged.
     """
 
-    def __init__(self, paths: Sequence[Path], expected: Stamp) -> None:
+    def __init__(self, paths: Sequence[Path], expected: Stamp, *, copies: bool = False) -> None:
         if not paths:
             raise ValueError("MelWindows: no shards to read; expected at least one path")
         shards = [_read_index(path, expected) for path in paths]
         members = [shard.members for shard in shards]
-        tracks = np.array([len(m["track_id"]) for m in members])
+        entries = np.array([len(m["track_id"]) for m in members])
         windows = np.array([len(m["window_start"]) for m in members])
-        tracks_before = np.repeat(np.cumsum(tracks) - tracks, windows)
+        entries_before = np.repeat(np.cumsum(entries) - entries, windows)
+        entry = np.concatenate([m["window_track"] for m in members]) + entries_before
+        copy = np.concatenate([m["copy"] for m in members])
+        is_track = copy == ""
+        self.track_id = _of_tracks("track_id", members)
+        self.genre = _of_tracks("genre", members)
+        first = np.searchsorted(entry, np.arange(len(copy)))
+        index = np.arange(len(entry)) - first[entry]
+        kept = np.flatnonzero(is_track[entry] | copies)
+        self.window_track = (np.cumsum(is_track) - 1)[entry][kept]
+        self.window_copy = copy_numbers(copy)[entry][kept]
+        self.window_index = index[kept]
         time, bands = int(members[0]["window_frames"]), shards[0].bands
-        self.track_id = [str(track) for m in members for track in m["track_id"]]
-        self.genre = [str(genre) for m in members for genre in m["genre"]]
-        self.window_track = np.concatenate([m["window_track"] for m in members]) + tracks_before
-        first = np.searchsorted(self.window_track, np.arange(len(self.track_id)))
-        self.window_index = np.arange(len(self.window_track)) - first[self.window_track]
-        self.shape = (int(windows.sum()), time, bands, 1)
+        self.shape = (len(kept), time, bands, 1)
         self.audio_digests: dict[str, str] = {
             path.stem: shard.stamp.facts["audio"] for path, shard in zip(paths, shards, strict=True)
         }
         rows = np.concatenate([m["window_start"] for m in members])
         first_bytes = np.repeat([shard.first_byte for shard in shards], windows)
-        self._byte = first_bytes + rows * (bands * STORED.itemsize)
-        self._shard = np.repeat(np.arange(len(paths)), windows)
+        self._byte = (first_bytes + rows * (bands * STORED.itemsize))[kept]
+        self._shard = np.repeat(np.arange(len(paths)), windows)[kept]
         self._paths = [Path(path) for path in paths]
         self._open_some()
 
@@ -202,13 +219,19 @@ class MelWindows(AbstractContextManager["MelWindows"]):
             file.close()
 
 
+def _of_tracks(name: str, members: Sequence[dict[str, npt.NDArray[Any]]]) -> list[str]:
+    """Return a member of all shards without what it says of copies."""
+    return [str(value) for m in members for value in m[name][m["copy"] == ""]]
+
+
 def open_rows(paths: Sequence[Path], expected: Stamp) -> FeatureRows:
-    """Open any number of shards for reading windows; see :class:`MelWindows`."""
-    windows = MelWindows(paths, expected)
+    """Open any number of shards for reading windows, copies too; see :class:`MelWindows`."""
+    windows = MelWindows(paths, expected, copies=True)
     return FeatureRows(
         source=windows,
         track_id=windows.track_id,
         row_track=windows.window_track,
+        row_copy=windows.window_copy,
         row_window=windows.window_index,
         shape=windows.shape[1:],
         names=(),
