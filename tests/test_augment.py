@@ -55,7 +55,9 @@ def test_copies_of_the_same_samples_differ_from_track_to_track_and_not_from_run_
     first = copies(recipe, 4)
     for one, other in zip(first, copies(recipe, 4), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert len({copy.tobytes() for copy in [MUSIC, *first]}) == 5
+    assert len({copy.tobytes() for copy in [MUSIC, *first]}) >= (
+        3 if recipe == "codec" else 5
+    )  # bit rates are few
 
 
 def test_recipes_draw_apart_from_each_other() -> None:
@@ -106,12 +108,25 @@ def test_band_removes_what_lies_above_a_limit_between_4_and_10_khz() -> None:
     assert len(limits) > 4
 
 
-def test_tone_tilts_the_spectrum_by_up_to_8_db_either_way() -> None:
+def test_tone_tilts_the_spectrum_by_up_to_9_db_either_way() -> None:
     changes = [spectrum(copy) - spectrum(MUSIC) for copy in copies("tone")]
     tilts = [change[12:].mean() - change[0] for change in changes]
     assert min(tilts) < -2
     assert max(tilts) > 2
-    assert max(np.abs(tilts)) < 8.5
+    assert max(np.abs(tilts)) < 9.5
+
+
+def test_gain_changes_the_level_and_nothing_else() -> None:
+    for copy in copies("gain"):
+        change = spectrum(copy) - spectrum(MUSIC)
+        assert abs(change[0]) < 12.5
+        assert np.ptp(change[:12]) < 1
+
+
+def test_pitch_keeps_the_length_and_moves_the_spectrum() -> None:
+    for copy in copies("pitch", 2):
+        assert len(copy) == len(MUSIC)
+        assert not np.array_equal(copy, MUSIC)
 
 
 def test_speed_changes_the_length_by_up_to_6_percent_either_way() -> None:

@@ -136,6 +136,14 @@ def test_a_copy_is_the_same_whatever_else_is_copied_and_in_whatever_order(
     assert alone.items() <= others.items()
 
 
+def test_a_recipe_named_twice_makes_two_different_copies(plain: Corpus, tmp_path: Path) -> None:
+    once = cached(plain, ["hiss/3.wav"], ["mix"], tmp_path / "once")
+    twice = cached(plain, ["hiss/3.wav"], ["mix", "mix"], tmp_path / "twice")
+    assert once.items() <= twice.items()
+    assert {name for _, name in twice} == {"", "mix", "mix 2"}
+    assert len(set(twice.values())) == 3
+
+
 def test_the_order_of_the_names_does_not_matter(plain: Corpus, tmp_path: Path) -> None:
     one, other = (
         list(cached(plain, ["hiss/3.wav"], names, tmp_path / names[0]).items())

@@ -88,16 +88,8 @@ class Demo(Section):
     seconds: float = Field(8.0, ge=2.0, le=60.0, description="Length of a track [s].")
 
 
-Recipe = Literal["band", "codec", "mix", "noise", "speed", "tone"]
+Recipe = Literal["band", "codec", "gain", "mix", "noise", "pitch", "speed", "tone"]
 """How a copy of a training track is made; :mod:`genreflow.audio.augment` makes it."""
-
-
-def _once(recipes: list[Recipe]) -> list[Recipe]:
-    if repeated := sorted({name for name in recipes if recipes.count(name) > 1}):
-        raise ValueError(
-            f"names {', '.join(repeated)} twice, which is the same copy; remove the repetition"
-        )
-    return recipes
 
 
 class Audio(Section):
@@ -117,9 +109,11 @@ class Audio(Section):
     silence_db: float = Field(
         -60.0, lt=0, description="Set tracks aside whose peak lies below [dB full scale]."
     )
-    augment: Annotated[list[Recipe], AfterValidator(_once)] = Field(
-        [],
-        description=f"Train on changed copies, too, one per name: {', '.join(get_args(Recipe))}.",
+    augment: list[Recipe] = Field(
+        ["mix", "mix", "mix"],
+        max_length=20,
+        description="Train on changed copies, too, one for each time a name stands here: "
+        f"{', '.join(get_args(Recipe))}.",
     )
 
 

@@ -13,7 +13,8 @@ neural networks", ISMIR 2015.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -27,14 +28,32 @@ Change = Callable[[Amplitudes, int, np.random.Generator], Amplitudes]
 """Amplitudes, their sample rate [Hz] and dice in; changed amplitudes out."""
 
 _BAND_HZ = (8_000.0, 20_000.0)
-_KBPS = (32.0, 96.0)
-_GAIN_DB, _TILT_DB = 12.0, 8.0
+_KBPS = (24.0, 96.0)
+_GAIN_DB, _TILT_DB = 12.0, 9.0
+_SEMITONES = 0.5
 _SPEED = (0.94, 1.06)
 _SNR_DB = (20.0, 45.0)
 _SILENCE_SECONDS = 0.2
+_NOISY = 0.3
 
 
-def make_copy(samples: Samples, track_id: str, recipe: Recipe, params: Audio) -> Samples:
+def make_copies(samples: Samples, track_id: str, params: Audio) -> Iterator[tuple[str, Samples]]:
+    """Yield the copies of a track that ``params.augment`` asks for, by name.
+
+    They are called like their recipe, and from the second of a recipe on "mix 2" and so forth.
+    They come in the same order, and are the same, however they are listed.
+    """
+    for recipe, count in sorted(Counter(params.augment).items()):
+        for number in range(1, count + 1):
+            yield (
+                recipe if number == 1 else f"{recipe} {number}",
+                make_copy(samples, track_id, recipe, params, number),
+            )
+
+
+def make_copy(
+    samples: Samples, track_id: str, recipe: Recipe, params: Audio, number: int = 1
+) -> Samples:
     """Return a changed copy of a track, (m,) int16 at ``params.sample_rate``.
 
     It is at least as long as the track or ``params.min_seconds``, whichever is shorter: what was
@@ -45,12 +64,12 @@ def make_copy(samples: Samples, track_id: str, recipe: Recipe, params: Audio) ->
     ----------
     samples
         (n,) int16.
-    track_id, recipe
+    track_id, recipe, number
         What decides how strongly the copy is changed.
     params
         How the track was decoded.
     """
-    rng = np.random.default_rng(int(text_sha256([recipe, "/", track_id]), 16))
+    rng = np.random.default_rng(int(text_sha256([f"{recipe} {number}/{track_id}"]), 16))
     rate = params.sample_rate
     copy = chain.to_pcm(RECIPES[recipe](chain.to_amplitudes(samples), rate, rng))
     if np.ptp(copy.astype(np.float32)) / 2 < FULL_SCALE * 10 ** (params.silence_db / 20):
@@ -73,11 +92,15 @@ def _codec(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
 
 
 def _mix(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
-    """Change tilt and speed, then band, codec, noise or nothing; begin with a little silence."""
-    played = _speed(_tone(y, rate, rng), rate, rng)
-    passed_on = (_band, _mp3, _noise, _as_it_is)
-    stored = passed_on[rng.integers(len(passed_on))](played, rate, rng)
-    return chain.silence(stored, rate, rng.uniform(0, _SILENCE_SECONDS), 0)
+    """Mostly change the tilt, often the speed, mostly the band or codec, sometimes add noise."""
+    for change, chance in ((_tone, 0.7), (_speed, 0.4)):
+        if rng.random() < chance:
+            y = change(y, rate, rng)
+    stored = (_band, _band, _mp3, _mp3, _as_it_is)
+    y = stored[rng.integers(len(stored))](y, rate, rng)
+    if rng.random() < _NOISY:
+        y = _noise(y, rate, rng)
+    return chain.silence(y, rate, rng.uniform(0, _SILENCE_SECONDS), 0)
 
 
 def _mp3(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
@@ -89,13 +112,18 @@ def _gain(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # 
 
 
 def _tone(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
-    """Raise or lower the highs by up to 8 dB."""
+    """Raise or lower the highs by up to 9 dB."""
     return chain.tilt(y, rate, rng.uniform(-_TILT_DB, _TILT_DB))
 
 
 def _speed(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
     """Play up to 6 % faster or slower."""
     return chain.speed(y, _log_uniform(rng, *_SPEED))
+
+
+def _pitch(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
+    """Play up to half a semitone higher or lower, at the same tempo."""
+    return chain.pitch(y, rng.uniform(-_SEMITONES, _SEMITONES))
 
 
 def _noise(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
@@ -114,8 +142,10 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 RECIPES: Mapping[Recipe, Change] = {
     "band": _band,
     "codec": _codec,
+    "gain": _gain,
     "mix": _mix,
     "noise": _noise,
+    "pitch": _pitch,
     "speed": _speed,
     "tone": _tone,
 }

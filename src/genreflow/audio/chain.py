@@ -163,7 +163,8 @@ def _mp3_rate(sample_rate: int) -> int:
 
 def _compression(kbps: float, span: tuple[float, float]) -> float:
     low, high = span
-    return float(np.clip((high - kbps) / (high - low), 0, 1))
+    # libsndfile refuses the lowest rate itself.
+    return float(np.clip((high - kbps) / (high - low), 0, 0.99))
 
 
 def _of_length(y: Amplitudes, length: int) -> Amplitudes:

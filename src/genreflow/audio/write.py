@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genreflow.audio.augment import make_copy
+from genreflow.audio.augment import make_copies
 from genreflow.audio.cache import AUDIO_SCHEMA, MANIFEST_SCHEMA, Samples, audio_digest
 from genreflow.audio.decode import UNKNOWN, RejectedError, decode
 from genreflow.corpus.scan import TrackFile
@@ -101,10 +101,8 @@ def _entries(
 ) -> Iterator[pa.RecordBatch]:
     """Yield what the cache holds of a usable track: itself, and its copies."""
     yield _entry(row, "", samples, params)
-    # Not as they are listed: the same copies are the same file, but for its stamp.
-    for recipe in sorted(params.augment):
-        copy = make_copy(samples, str(row["track_id"]), recipe, params)
-        yield _entry(row, recipe, copy, params)
+    for name, copy in make_copies(samples, str(row["track_id"]), params):
+        yield _entry(row, name, copy, params)
 
 
 def _entry(row: Mapping[str, object], copy: str, samples: Samples, params: Audio) -> pa.RecordBatch:

@@ -86,6 +86,8 @@ def one_thread() -> Iterator[None]:
     """
     with runtime.limited(1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="sklearn.feature_selection")
+        # Fewer tracks than quantiles: each is one.
+        warnings.filterwarnings("ignore", "n_quantiles", UserWarning)
         # A genre with fewer tracks than there are inner folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         yield
