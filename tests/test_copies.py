@@ -395,6 +395,12 @@ def test_a_track_with_copies_has_the_say_of_one_without() -> None:
     assert np.bincount(part.track[drawn]).tolist() == [3, 3]
 
 
+def test_an_epoch_of_a_network_is_as_long_with_copies_as_without() -> None:
+    part = examples([[2, 2, 2], [1, 2]])
+    drawn = draw(part, 4, np.random.default_rng(0))
+    assert np.bincount(part.track[drawn]).tolist() == [2, 1]
+
+
 # The grid search
 
 

@@ -84,10 +84,16 @@ def genre_weight(examples: Examples, n_genres: int, class_weight: str) -> Floats
 
 
 def draw(examples: Examples, per_track: int, rng: np.random.Generator) -> Integers:
-    """Choose at most `per_track` windows of each track, shuffled; return their positions."""
+    """Choose at most `per_track` windows of each track, shuffled; return their positions.
+
+    They are of the track as it is and of its copies, and no more than without copies: an epoch
+    costs the same.
+    """
+    starts, counts = examples.tracks()
+    own = np.add.reduceat(examples.copy == 0, starts)
     chosen = [
-        start + rng.permutation(count)[:per_track]
-        for start, count in zip(*examples.tracks(), strict=True)
+        start + rng.permutation(count)[: min(per_track, n)]
+        for start, count, n in zip(starts, counts, own, strict=True)
     ]
     return rng.permutation(np.concatenate(chosen))
 
