@@ -28,6 +28,7 @@ TINY = {
     "corpus.root": "data/tiny",
     "demo.tracks_per_genre": 6,
     "demo.seconds": 3.0,
+    "audio.augment": ["tone"],
     "evaluation.n_bootstrap": 100,
     "models.svm_mel.n_components": 8,
     "models.xgb_mel.n_estimators": 4,
