@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.svm import SVC
 
 from genreflow import lineage, registry
 from genreflow.audio.augment import make_copy
@@ -404,31 +406,22 @@ def test_an_epoch_of_a_network_is_as_long_with_copies_as_without() -> None:
 # The grid search
 
 
-@pytest.mark.parametrize("group", [[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 0, 1, 2, 3, 2, 3]])
-def test_inner_folds_keep_copies_with_their_track_and_groups_together(group: list[int]) -> None:
-    part = examples([[1, 1, 1]] * 8, group)
-    folds = grid.inner_folds(part, SvmHandcraftedSection(inner_folds=3))
-    assert len(folds) > 1
-    for seen, unseen in folds:
-        assert sorted([*seen, *unseen]) == list(range(24))
-        for name in ("track", "group"):
-            of_row = getattr(part, name)
-            assert not set(of_row[seen]) & set(of_row[unseen])
+def test_candidates_of_the_grid_search_are_compared_on_tracks_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
 
+    def fold(tracks: Examples, params: SvmHandcraftedSection) -> grid.Folds:
+        seen.append(tracks)
+        return inner_folds(tracks, params)
 
-def test_inner_folds_that_cannot_keep_groups_keep_copies_with_their_track() -> None:
-    """Each genre is of one artist."""
-    part = examples([[1, 1, 1]] * 6, [0, 1] * 3)
-    folds = grid.inner_folds(part, SvmHandcraftedSection(inner_folds=3))
-    assert len(folds) == 3
-    for seen, unseen in folds:
-        assert not set(part.track[seen]) & set(part.track[unseen])
-
-
-def test_inner_folds_are_those_of_tracks_without_copies() -> None:
-    section = SvmHandcraftedSection(inner_folds=5)
-    alone, with_copies = examples([[1]] * 10), examples([[1, 1]] * 10)
-    for (_, one), (_, other) in zip(
-        grid.inner_folds(alone, section), grid.inner_folds(with_copies, section), strict=True
-    ):
-        assert set(alone.track[one]) == set(with_copies.track[other])
+    inner_folds = grid.inner_folds
+    monkeypatch.setattr(grid, "inner_folds", fold)
+    part = examples([[1, 1, 1]] * 10)
+    part = replace(part, source=Matrix(np.random.default_rng(0).normal(size=(30, 4)).astype("f4")))
+    section = SvmHandcraftedSection(inner_folds=2, C=[1.0], gamma_scale=[1.0])
+    for weight in (None, part.weight()):
+        grid.search(SVC(), {"C": [1.0]}, part, weight, section)
+    for tracks in seen:
+        assert tracks.track.tolist() == list(range(10))
+        assert not tracks.copy.any()
