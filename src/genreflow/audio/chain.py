@@ -22,16 +22,23 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
+from genreflow.audio import vocoder
 from genreflow.audio.cache import FULL_SCALE, Samples
 
 Amplitudes = npt.NDArray[np.float32]
 Codec = Literal["mp3", "opus"]
 
-_OPUS_RATE = 24_000
-_MP3_RATES = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
-_OPUS_KBPS, _MP3_KBPS, _MP3_LOW_KBPS = (6.0, 256.0), (32.0, 320.0), (8.0, 160.0)
-"""What libsndfile makes of compression levels 1 and 0; MP3 below 32 kHz is MPEG-2."""
-_MPEG2_BELOW_HZ = 32_000
+_OPUS_RATE, _OPUS_KBPS = 24_000, (6.0, 256.0)
+_MP3_KBPS = {
+    **dict.fromkeys((8_000, 11_025, 12_000), (8.0, 64.0)),  # MPEG-2.5
+    **dict.fromkeys((16_000, 22_050, 24_000), (8.0, 160.0)),  # MPEG-2
+    **dict.fromkeys((32_000, 44_100, 48_000), (32.0, 320.0)),  # MPEG-1
+}
+"""The sample rates that there are, and what libsndfile makes of compression levels 1 and 0."""
+_MP3_DELAY = 576 + 529
+"""Samples that LAME and a decoder put in front; an MP3's header says so where it finds room."""
+_STRONGEST = 0.999
+"""Compression level; libsndfile takes 1 for MP3 to be out of range."""
 _SHELF_HZ = 1000.0
 _ROOM_SHARE = 0.5
 
@@ -58,53 +65,50 @@ def band_limit(y: Amplitudes, sample_rate: int, stored_rate: int) -> Amplitudes:
     """Store at a lower sample rate and bring back; what lies above half of it is gone."""
     if stored_rate >= sample_rate:
         return y.copy()
-    stored = soxr.resample(y, sample_rate, stored_rate, quality="HQ")
-    return _of_length(soxr.resample(stored, stored_rate, sample_rate, quality="HQ"), len(y))
+    stored = _resample(y, sample_rate, stored_rate)
+    return _of_length(_resample(stored, stored_rate, sample_rate), len(y))
 
 
 def through_codec(y: Amplitudes, sample_rate: int, codec: Codec, kbps: float) -> Amplitudes:
-    """Encode at a constant rate of about `kbps` [kbit/s] and decode again.
+    """Encode at a constant rate of about `kbps` [kbit/s] and decode again; both add no delay.
 
-    MP3 is encoded by LAME at the sample rate, or the next one that MP3 has; Opus at 24 kHz. Both
-    come with libsndfile.
+    LAME encodes MP3 at the sample rate, or the next one that MP3 has, Opus works at 24 kHz; both
+    come with libsndfile. What a codec can't do at this rate it does as nearly as it can.
     """
     peak = float(np.abs(y).max(initial=1.0))  # Opus and MP3 clip
     rate = _OPUS_RATE if codec == "opus" else _mp3_rate(sample_rate)
-    coded = y / np.float32(peak)
-    if rate != sample_rate:
-        coded = soxr.resample(coded, sample_rate, rate, quality="HQ")
+    span = _OPUS_KBPS if codec == "opus" else _MP3_KBPS[rate]
+    coded = _resample(y / np.float32(peak), sample_rate, rate)
+    # Of a file without room for its header, the end would be lost with the delay.
+    margin = _MP3_DELAY if codec == "mp3" else 0
     file = io.BytesIO()
-    if codec == "opus":
-        level = _compression(kbps, _OPUS_KBPS)
-        sf.write(file, coded, rate, format="OGG", subtype="OPUS", compression_level=level)
-    else:
-        span = _MP3_LOW_KBPS if rate < _MPEG2_BELOW_HZ else _MP3_KBPS
-        sf.write(
-            file,
-            coded,
-            rate,
-            format="MP3",
-            bitrate_mode="CONSTANT",
-            compression_level=_compression(kbps, span),
-        )
+    sf.write(
+        file,
+        np.pad(coded, (0, margin)),
+        rate,
+        format="MP3" if codec == "mp3" else "OGG",
+        subtype="OPUS" if codec == "opus" else None,
+        compression_level=_compression(kbps, span),
+        bitrate_mode="CONSTANT" if codec == "mp3" else None,
+    )
     file.seek(0)
-    decoded, stored_rate = sf.read(file, dtype="float32")
-    if stored_rate != sample_rate:
-        decoded = soxr.resample(decoded, stored_rate, sample_rate, quality="HQ")
-    return _of_length(decoded, len(y)) * np.float32(peak)
+    decoded, _ = sf.read(file, dtype="float32")
+    if codec == "mp3" and len(decoded) > len(coded) + margin:
+        decoded = decoded[_MP3_DELAY:]
+    decoded = _of_length(decoded, len(coded))
+    return _of_length(_resample(decoded, rate, sample_rate), len(y)) * np.float32(peak)
 
 
 def tilt(y: Amplitudes, sample_rate: int, decibels: float) -> Amplitudes:
     """Raise or lower what lies above 1 kHz with a first-order shelf."""
-    # The audio step imports this module whether or not it changes anything; SciPy's filters take
-    # half a second.
-    from scipy.signal import lfilter
+    # SciPy's signals take half a second to import, and most changes do without.
+    import scipy.signal
 
     root = 10 ** (decibels / 40)
     warped = math.tan(math.pi * min(_SHELF_HZ, sample_rate / 4) / sample_rate)
     b = [root * root + warped * root, warped * root - root * root]
     a = [1 + warped * root, warped * root - 1]
-    filtered: Amplitudes = lfilter(b, a, y).astype(np.float32)
+    filtered: Amplitudes = scipy.signal.lfilter(b, a, y).astype(np.float32)
     return filtered
 
 
@@ -117,11 +121,7 @@ def speed(y: Amplitudes, factor: float) -> Amplitudes:
 
 def tempo(y: Amplitudes, factor: float) -> Amplitudes:
     """Play faster by a factor at the same pitch (phase vocoder)."""
-    # Most jobs do without librosa, which takes a second to import.
-    from librosa.effects import time_stretch
-
-    stretched: Amplitudes = time_stretch(y, rate=factor)
-    return stretched
+    return vocoder.stretch(y, factor)
 
 
 def pitch(y: Amplitudes, semitones: float) -> Amplitudes:
@@ -148,23 +148,28 @@ def room(
 
     J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
-    from scipy.signal import oaconvolve
+    import scipy.signal  # late, as above
 
     time = np.arange(1, round(reverberation * sample_rate)) / sample_rate
     tail = rng.standard_normal(len(time)) * 10 ** (-3 * time / reverberation)
     tail *= math.sqrt(_ROOM_SHARE / (1 - _ROOM_SHARE) / np.square(tail).sum())
     response = np.concatenate([[1.0], tail]).astype(np.float32)
-    return _of_length(oaconvolve(y, response).astype(np.float32), len(y))
+    return _of_length(scipy.signal.oaconvolve(y, response).astype(np.float32), len(y))
 
 
 def _mp3_rate(sample_rate: int) -> int:
-    return next((rate for rate in _MP3_RATES if rate >= sample_rate), _MP3_RATES[-1])
+    """Return the lowest rate of MP3 that loses nothing, or the highest there is."""
+    return min((rate for rate in _MP3_KBPS if rate >= sample_rate), default=max(_MP3_KBPS))
 
 
 def _compression(kbps: float, span: tuple[float, float]) -> float:
     low, high = span
-    # libsndfile refuses the lowest rate itself.
-    return float(np.clip((high - kbps) / (high - low), 0, 0.99))
+    return float(np.clip((high - kbps) / (high - low), 0, _STRONGEST))
+
+
+def _resample(y: Amplitudes, before: int, after: int) -> Amplitudes:
+    resampled: Amplitudes = y if before == after else soxr.resample(y, before, after, quality="HQ")
+    return resampled
 
 
 def _of_length(y: Amplitudes, length: int) -> Amplitudes:
