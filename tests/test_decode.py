@@ -346,6 +346,20 @@ def test_channels_that_cancel_are_heard_one_at_a_time(tmp_path):
     assert decoded.source.remark == "its channels cancel out; channel 2 was read alone"
 
 
+def test_a_channel_can_be_heard_alone(tmp_path):
+    wave = np.concatenate([tone(frequency=440), tone(frequency=880, level=0.2)], axis=1)
+    path = save(tmp_path / "a.wav", wave, subtype="PCM_16")
+    for channel, frequency in enumerate((440, 880)):
+        alone = decode(path, PARAMS, channel)
+        expected = decode(save(tmp_path / "b.wav", wave[:, channel], subtype="PCM_16"), PARAMS)
+        np.testing.assert_array_equal(alone.samples, expected.samples)
+        assert loudest_frequency(alone.samples) == pytest.approx(frequency, abs=1)
+        assert alone.source.remark == ""
+    path = save(tmp_path / "c.wav", tone(channels=2) * [0, 1])
+    with pytest.raises(RejectedError, match="is silent"):
+        decode(path, PARAMS, channel=0)
+
+
 def test_channels_that_differ_are_mixed(tmp_path):
     rng = np.random.default_rng(0)
     decoded = decode(save(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, (2 * RATE, 2))), PARAMS)

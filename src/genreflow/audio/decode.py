@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,13 +83,14 @@ class Decoded:
 
 # Damaged floats may be of any size, or none; the checks below tell.
 @np.errstate(over="ignore", invalid="ignore")
-def decode(path: Path, params: Audio) -> Decoded:
+def decode(path: Path, params: Audio, channel: int | None = None) -> Decoded:
     """Decode an excerpt of a file to mono int16 at ``params.sample_rate``.
 
-    Channels are averaged. A 16-bit mono file at that rate comes through sample for sample. A file
-    that breaks off is used as far as it goes; peaks above full scale, as lossy codecs and float
-    masters have, are brought down to it with all of the excerpt. libsndfile decodes, or ffmpeg
-    where libsndfile can't or may not have found all (:mod:`genreflow.audio.sndfile`).
+    Channels are averaged, or one of them, counted from 0, is taken alone. A 16-bit mono file at
+    that rate comes through sample for sample. A file that breaks off is used as far as it goes;
+    peaks above full scale, as lossy codecs and float masters have, are brought down to it with all
+    of the excerpt. libsndfile decodes, or ffmpeg where libsndfile can't or may not have found all
+    (:mod:`genreflow.audio.sndfile`).
 
     Raises
     ------
@@ -96,7 +98,7 @@ def decode(path: Path, params: Audio) -> Decoded:
         The file can't be read or decoded whole, holds NaN or infinite samples or none of a
         sensible amplitude, is silent or too short.
     """
-    stream, excerpt = _hear(path, params)
+    stream, excerpt = _hear(path, params, channel)
     source = _describe(stream, excerpt)
     mono, seconds = excerpt.mono, source.decoded_seconds
     if seconds < params.min_seconds:
@@ -111,8 +113,7 @@ def decode(path: Path, params: Audio) -> Decoded:
         raise RejectedError(
             "holds samples that are NaN or infinite; export it again from its source", source
         )
-    # Not the peak: a constant offset is no sound.
-    swing = (highest - lowest) / 2
+    swing = swing_of(mono)
     if swing < 10 ** (params.silence_db / 20):
         raise RejectedError(
             f"is silent: {_without_offset(peak, swing)}the mono mix peaks at {_decibels(swing)}; "
@@ -132,7 +133,12 @@ def decode(path: Path, params: Audio) -> Decoded:
     return Decoded(_quantise(mono), source)
 
 
-def _hear(path: Path, params: Audio) -> tuple[Stream, Excerpt]:
+def swing_of(wave: npt.NDArray[Any]) -> float:
+    """Return half of what lies between its extremes: of a constant offset, which is no sound, 0."""
+    return (float(wave.max()) - float(wave.min())) / 2
+
+
+def _hear(path: Path, params: Audio, channel: int | None) -> tuple[Stream, Excerpt]:
     """Listen to the file through libsndfile and, where that may not be all, through ffmpeg."""
     try:
         if path.stat().st_size == 0:
@@ -149,14 +155,14 @@ def _hear(path: Path, params: Audio) -> tuple[Stream, Excerpt]:
     else:
         _check_rate(stream)
         with stream:
-            first = stream, listen(stream, params)
+            first = stream, listen(stream, params, channel)
         doubt = stream.doubt or (stream.doubt_about_end(first[1].end) if first[1].ended else "")
         if not doubt:
             return first
     try:
         second = FfmpegStream(path)
         _check_rate(second)
-        heard = second, listen(second, params)
+        heard = second, listen(second, params, channel)
     except FfmpegError as error:
         # Without ffmpeg nobody knows what is missing; with it, there is no more to be had.
         if first is None or isinstance(error, FfmpegMissingError):

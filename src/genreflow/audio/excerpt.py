@@ -51,25 +51,30 @@ class Excerpt:
         return self.begin + self.seconds
 
 
-def listen(stream: Stream, params: Audio) -> Excerpt:
+def listen(stream: Stream, params: Audio, channel: int | None = None) -> Excerpt:
     """Return the excerpt of a file that `params` asks for, as the mean of its channels.
 
     A file that ends too early for ``params.start`` is heard as late as it allows. Where the
     excerpt would be silent but for less than ``min_seconds`` and the file goes on, it begins at
     the first sound instead. Where the mean of the channels cancels out (one channel with its
-    polarity reversed), the loudest channel is heard alone.
+    polarity reversed), the loudest channel is heard alone. Where `channel` is given, that one is.
     """
     begin = _begin_of(stream, params)
+    if channel is not None:
+        return _alone(stream, channel, begin, params)
     energy = _Energy(stream.channels)
     with closing(stream.blocks(begin)) as blocks:
         excerpt = _collect(energy.mixed(blocks), begin, stream.sample_rate, params)
     loudest = energy.loudest_if_cancelled()
     if loudest is None:
         return excerpt
+    return replace(_alone(stream, loudest, begin, params), channel=loudest)
+
+
+def _alone(stream: Stream, channel: int, begin: float, params: Audio) -> Excerpt:
     with closing(stream.blocks(begin)) as blocks:
-        channel = (block[:, loudest] for block in blocks)
-        alone = _collect(channel, begin, stream.sample_rate, params)
-    return replace(alone, channel=loudest)
+        samples = (block[:, channel] for block in blocks)
+        return _collect(samples, begin, stream.sample_rate, params)
 
 
 def _begin_of(stream: Stream, params: Audio) -> float:
