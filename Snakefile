@@ -9,6 +9,7 @@ include: "workflow/rules/audio.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/splits.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -50,3 +51,14 @@ for model in MODELS.values():
                 f"results/{model.artifact(training, PREDICTIONS)}"
                 for training in TRAININGS[model.name]
             ],
+
+
+rule all_changed:
+    input:
+        expand("results/changed/{change}.parquet", change=VARIANTS),
+
+
+# Switched off, it is part of no run. But DVC wants every output to exist.
+rule all_robustness:
+    input:
+        answers(),

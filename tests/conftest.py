@@ -40,6 +40,7 @@ TINY = {
     "models.lstm.epochs": 2,
     "models.resnet50.epochs": 2,
     "models.resnet50.input_size": 32,
+    "robustness.enabled": False,
 }
 TINY_GENRES = ("blues", "metal", "pop")
 
@@ -293,10 +294,17 @@ def built(tmp_path_factory) -> Project:
         if not (project.folder / ".git/built").exists():
             Project.create(project.folder)
             synthesise(project.folder / "data/tiny")
-            # With artists and a learning curve, so that every step has something to do.
+            # With artists, a learning curve, changes: every step has something to do.
             tracks = [f"{genre}/{genre}.{n:05d}.flac" for genre in TINY_GENRES for n in range(6)]
             artists_of(tracks).to_csv(project.folder / "data/groups.csv", index=False)
-            project.edit(**{"corpus_size.enabled": True})
+            project.edit(
+                **{
+                    "corpus_size.enabled": True,
+                    "robustness.enabled": True,
+                    "robustness.changes": ["treble_down", "one_channel"],
+                    "robustness.windows_per_track": 2,
+                }
+            )
             project.run("dvc", "repro", "report")
             project.git("add", "-A")
             project.git("commit", "-q", "-m", "Run")

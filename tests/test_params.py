@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from genreflow import generate
-from genreflow.folds import fold_names, name_order
+from genreflow.folds import changed_folds, fold_names, name_order
 from genreflow.nested import flatten
 from genreflow.params import Params, ParamsError, load, parse
 from genreflow.registry import MODELS
@@ -107,6 +107,8 @@ def test_an_editor_finds_params_yaml_valid():
         {"models": {"transformer": {}}},
         {"features": {"mel": {"overlap": 1.0}}},
         {"splits": {"strategy": "random"}},
+        {"robustness": {"changes": ["mp3"]}},
+        {"robustness": {"changes": []}},
     ],
     ids=str,
 )
@@ -160,6 +162,9 @@ def test_every_parameter_is_described():
         ({"splits": {"seed": 2**32}}, r"splits\.seed: .*4294967295"),
         ({"models": {"transformer": {}}}, r"models\.transformer: no such model"),
         ({"evaluation": {"models": ["xgb_mel", "knn"]}}, "no such model; there are svm_mel, xgb"),
+        ({"robustness": {"changes": ["mp3"]}}, r"changes\.0: .*no such change; there are quieter,"),
+        ({"robustness": {"changes": ["room", "room"]}}, "changes names a change twice"),
+        ({"robustness": {"changes": []}}, r"robustness\.changes: .*at least 1 item"),
     ],
 )
 def test_a_wrong_parameter_is_named(values, message):
@@ -194,6 +199,27 @@ def test_folds_follow_the_strategy():
     assert fold_names(Params().splits) == ["0"]
     kfold = parse({"splits": {"strategy": "kfold", "n_splits": 3}})
     assert fold_names(kfold.splits) == ["0", "1", "2"]
+
+
+def test_the_order_of_changes_does_not_matter():
+    one, two = (
+        parse({"robustness": {"changes": c}}) for c in (["room", "mp3_64"], ["mp3_64", "room"])
+    )
+    assert one == two
+    assert one.robustness.variants == ["clean", "mp3_64", "room"]
+
+
+def test_a_change_has_the_parameters_that_it_would_have_alone():
+    both = parse({"robustness": {"changes": ["room", "mp3_64"], "seed": 3}})
+    alone = parse({"robustness": {"changes": ["room"], "seed": 3}})
+    assert both.of_change("room") == alone
+    assert both.of_change("clean") == alone.of_change("clean")
+
+
+def test_the_tracks_of_the_first_fold_are_changed_unless_all_are_asked_for():
+    for robustness, folds in (({}, ["0"]), ({"folds": "all"}, ["0", "1", "2"])):
+        params = parse({"splits": {"strategy": "kfold", "n_splits": 3}, "robustness": robustness})
+        assert changed_folds(params.splits, params.robustness) == folds
 
 
 def test_folds_are_ordered_by_their_number():

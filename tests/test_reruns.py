@@ -10,8 +10,9 @@ import yaml
 
 from genreflow import generate
 from genreflow.code import IN_EVERY_JOB, is_declaration, modules_behind
-from genreflow.registry import MODELS
-from genreflow.steps import STEPS
+from genreflow.params import parse
+from genreflow.registry import MODELS, changes
+from genreflow.steps import STEPS, takes_part
 from genreflow.steps import downstream as steps_downstream
 from tests.conftest import (
     HELPERS,
@@ -48,6 +49,7 @@ OTHER = {
     **{f"models.{model}.class_weight": "balanced" for model in MODELS},
     **{f"models.{model}.optimizer": "sgd" for model in ("cnn", "lstm", "resnet50")},
     "evaluation.models": ["xgb_mel", "cnn"],
+    "robustness.folds": "all",
 }
 
 OTHER_FILES = {
@@ -55,8 +57,13 @@ OTHER_FILES = {
     "splits.strategy",
     "splits.repeats",
     "evaluation.models",
+    "robustness.enabled",
+    "robustness.changes",
 }
-"""Other shards, folds or models are other files: what makes them has a reason of its own."""
+"""Other shards, folds, models or changes are other files: what makes them has its own reason."""
+
+NOTHING_NEW = {"robustness.changes": {"changed"}}
+"""Steps that make fewer files after the edit: for Snakemake, which knows each, none is new."""
 
 
 def another(name, value):
@@ -143,7 +150,9 @@ def test_an_edited_parameter_reruns_what_lies_downstream_in_both_tools(edited, n
     edited.edit(**{name: another(name, value)})
     expected = set(generate.reruns(name))
     planned = plan(edited)
-    assert set(planned.jobs) == expected
+    params = parse(edited.params)
+    made = {step for step in expected if takes_part(step, params)}
+    assert set(planned.jobs) == made - NOTHING_NEW.get(name, set())
     direct = stages_to_rerun(edited)
     if name not in OTHER_FILES:
         assert direct == stage_names(planned.own_reasons)
@@ -157,6 +166,34 @@ def test_jobs_are_counted_by_shard_and_fold(edited):
     assert jobs["mel"] == 10
     assert jobs["train_cnn"] == 5
     assert "audio" not in jobs
+
+
+@pytest.mark.workflow
+def test_a_new_change_is_one_job_and_the_judgement_of_all_models(edited):
+    """Another list of changes, of which one has never been made."""
+    path = edited.folder / "results/changed/treble_up.parquet"
+    aside = path.rename(edited.folder / "treble_up")
+    edited.edit(**{"robustness.changes": [name for name in changes.CHANGES if name != "room"]})
+    jobs = plan(edited).jobs
+    aside.rename(path)
+    judging = [f"robustness_{model}" for model in MODELS]
+    assert jobs == dict.fromkeys(["changed", *judging, "evaluate", "report"], 1)
+
+
+@pytest.mark.workflow
+def test_another_model_judges_the_same_changed_tracks(edited):
+    edited.edit(**{"models.cnn.dropout": 0.5})
+    jobs = plan(edited).jobs
+    assert jobs == dict.fromkeys(["train_cnn", "robustness_cnn", "evaluate", "report"], 1)
+    edited.edit(**{"models.cnn.dropout": 0.3, "models.cnn.seeds": 2})
+    assert plan(edited).jobs == dict.fromkeys(["train_cnn", "evaluate", "report"], 1)
+
+
+@pytest.mark.workflow
+def test_every_fold_may_be_asked(edited):
+    edited.edit(**{"splits.strategy": "kfold", "robustness.folds": "all"})
+    assert plan(edited).jobs["changed"] == len(changes.CHANGES) + 1
+    assert plan(edited).jobs["robustness_cnn"] == 1
 
 
 @pytest.mark.workflow
@@ -434,16 +471,19 @@ def test_a_script_reruns_its_own_step(finished):
 
 
 def test_the_table_says_what_follows_from_what():
+    judging = [f"robustness_{model}" for model in MODELS]
     assert generate.reruns("report.title") == ["report"]
     assert generate.reruns("evaluation.seed") == ["evaluate", "report"]
     assert generate.reruns("evaluation.confidence") == ["corpus_size", "evaluate", "report"]
-    assert generate.reruns("models.cnn") == ["train_cnn", "evaluate", "report"]
+    assert generate.reruns("models.cnn") == ["train_cnn", "robustness_cnn", "evaluate", "report"]
     assert generate.reruns("features.handcrafted") == [
         "handcrafted",
         "train_svm_handcrafted",
         "train_xgb_handcrafted",
         "ungrouped",
         "corpus_size",
+        "changed",
+        *judging,
         "evaluate",
         "explore",
         "report",
@@ -453,6 +493,7 @@ def test_the_table_says_what_follows_from_what():
         "naive",
         "ungrouped",
         "corpus_size",
+        "robustness_xgb_mel",
         "evaluate",
         "report",
     ]
@@ -463,6 +504,8 @@ def test_the_table_says_what_follows_from_what():
         "naive",
         "ungrouped",
         "corpus_size",
+        "changed",
+        *judging,
         "evaluate",
         "report",
     ]

@@ -12,10 +12,13 @@ OF_PREDICTIONS = ("track_id", "window", "genre", "role")
 OF_DECISIONS = ("model", "track_id", "genre", "fold", "seed", "predicted", "predicted_hard")
 """What stands before them in the evaluation's pooled decisions."""
 
+OF_CHANGED = ("fold", "track_id", "change", "genre")
+"""What stands before them where a model judges changed tracks."""
+
 OF_ANSWERS = ("track", "genre", "reason")
 """What stands before them where files are predicted."""
 
-_TAKEN = {*OF_PREDICTIONS, *OF_DECISIONS, *OF_ANSWERS}
+_TAKEN = {*OF_PREDICTIONS, *OF_DECISIONS, *OF_CHANGED, *OF_ANSWERS}
 
 
 def column_of(genre: str) -> str:

@@ -7,12 +7,18 @@ its number behind a dot: ``3``, ``3.1``, ``3.2``.
 
 from __future__ import annotations
 
-from genreflow.params import Splits
+from genreflow.params import Robustness, Splits
 
 
 def fold_names(splits: Splits) -> list[str]:
     """Return the folds that a strategy makes; anything but k folds is one fold a repeat."""
     return [str(n) for n in range(_per_repeat(splits) * splits.repeats)]
+
+
+def changed_folds(splits: Splits, robustness: Robustness) -> list[str]:
+    """Return the folds whose test tracks are changed, to see whether models still know them."""
+    folds = fold_names(splits)
+    return folds if robustness.folds == "all" else folds[:1]
 
 
 def repeat_of(fold: str, splits: Splits) -> int:

@@ -141,9 +141,9 @@ def _shortened(steps: list[str]) -> str:
     by_features = {
         kind: [m.step for m in BUILT_IN.values() if m.features == kind] for kind in FEATURES
     }
-    every = [m.step for m in MODELS.values()]
     groups = [
-        (every, "every `train_*`"),
+        ([m.step for m in MODELS.values()], "every `train_*`"),
+        ([m.robustness_step for m in MODELS.values()], "every `robustness_*`"),
         *(
             (names, f"`train_*` of the {len(names)} models on {FEATURES[kind].title}")
             for kind, names in by_features.items()

@@ -1,4 +1,4 @@
-"""Results that the current parameters don't have: other folds, models and shards.
+"""Results that the current parameters don't have: other folds, models, shards and changes.
 
 They are never deleted as a side effect: a fold may have cost an hour. Snakemake doesn't mind them,
 since every job names its files. DVC records whole folders, so before it looks they are moved to
@@ -17,6 +17,7 @@ from genreflow.corpus.scan import list_shards
 from genreflow.folds import training_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, entry
+from genreflow.registry.changes import CHANGES, CLEAN
 from genreflow.registry.entry import METADATA, PREDICTIONS, RESUME
 
 ASIDE = Path("aside")
@@ -31,6 +32,8 @@ class Wanted:
     shards: Collection[str]
     trainings: Mapping[str, Collection[str]]
     """Of each model."""
+    changes: Collection[str] = ()
+    """Of test tracks."""
 
     @classmethod
     def by(cls, params: Params, genres: Collection[str]) -> Wanted:
@@ -41,6 +44,7 @@ class Wanted:
                 model: training_names(params.splits, params.at(entry(model).section).seeds)
                 for model in params.evaluation.models
             },
+            params.robustness.variants,
         )
 
     def asks_for(self, path: Path) -> bool | None:
@@ -52,6 +56,10 @@ class Wanted:
                 return path.stem in self.shards
             case ("models", model, training) if _is_training(training):
                 return training in self.trainings.get(model, ())
+            case ("changed", _) if path.stem in (CLEAN, *CHANGES) and path.suffix == ".parquet":
+                return path.stem in self.changes
+            case ("robustness", _) if path.suffix == ".parquet":
+                return path.stem in self.trainings
         return None
 
 
@@ -61,8 +69,9 @@ def find(results: Path, wanted: Wanted) -> list[Path]:
 
 
 def _managed(results: Path) -> Iterator[Path]:
-    """Yield what jobs make that cost time: shards of audio and features, trained folds."""
-    for folder in (Path("audio"), *(Path("features", kind) for kind in FEATURES)):
+    """Yield what jobs make that cost time: shards of audio and features, trained folds, changes."""
+    features = (Path("features", kind) for kind in FEATURES)
+    for folder in (Path("audio"), *features, Path("changed"), Path("robustness")):
         for path in (results / folder).glob("*"):
             if not path.name.startswith("."):
                 yield path.relative_to(results)

@@ -39,6 +39,16 @@ def of_model(model: str, params: Params) -> Stamp:
     return stamp(entry(model).step, params, kind="model")
 
 
+def of_change(change: str, params: Params) -> Stamp:
+    """Return the stamp of the test tracks after a change; other changes are not in it."""
+    return stamp("changed", params.of_change(change))
+
+
+def of_answers(model: str, params: Params) -> Stamp:
+    """Return the stamp of what a model says of changed tracks; further seeds are not in it."""
+    return stamp(entry(model).robustness_step, params.of_training(model, 0))
+
+
 def of_predictions(model: str, params: Params) -> Stamp:
     """Return the stamp of a trained model's predictions."""
     return stamp(entry(model).step, params, kind="predictions")

@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from genreflow import registry
 from genreflow.errors import GenreflowError
+from genreflow.registry.changes import CHANGES, CLEAN
 from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section, Seed
 
 _LARGEST = 256 * 1024
@@ -243,6 +244,46 @@ class CorpusSize(Section):
         return self
 
 
+def _known_change(change: str) -> str:
+    if change not in CHANGES:
+        raise ValueError(f"no such change; there are {', '.join(CHANGES)}")
+    return change
+
+
+ChangeName = Annotated[
+    str, AfterValidator(_known_change), Field(json_schema_extra={"enum": list(CHANGES)})
+]
+
+
+def _in_order(changes: list[str]) -> list[str]:
+    if len(set(changes)) < len(changes):
+        raise ValueError("changes names a change twice; remove the repetition")
+    return [change for change in CHANGES if change in changes]
+
+
+class Robustness(Section):
+    """Whether models still know the song after a codec, a filter, a room."""
+
+    enabled: bool = Field(True, description="Whether to find out.")
+    changes: Annotated[list[ChangeName], AfterValidator(_in_order)] = Field(
+        list(CHANGES),
+        min_length=1,
+        description="What test tracks go through, each for itself.",
+    )
+    folds: Literal["first", "all"] = Field(
+        "first", description="Whose test tracks: those of the first fold, or of every fold."
+    )
+    windows_per_track: PositiveInt = Field(
+        4, description="Mel windows judged of a track, evenly spaced."
+    )
+    seed: Seed = Field(0, description="Seed of the noise and of the room.")
+
+    @property
+    def variants(self) -> list[str]:
+        """What is made of each track: itself, and then all changes; itself alone if disabled."""
+        return [CLEAN, *(self.changes if self.enabled else [])]
+
+
 class Exploration(Section):
     """What the report shows of the corpus: maps and rankings of the features, examples."""
 
@@ -289,6 +330,7 @@ class Params(Section):
     naive: Naive = Naive()
     ungrouped: Ungrouped = Ungrouped()
     corpus_size: CorpusSize = CorpusSize()
+    robustness: Robustness = Robustness()
     exploration: Exploration = Exploration()
     report: Report = Report()
 
@@ -325,6 +367,13 @@ class Params(Section):
         trained = own.model_copy(update={"seed": seed, "seeds": 1})
         models: Section = self.models
         return self.model_copy(update={"models": models.model_copy(update={model: trained})})
+
+    def of_change(self, change: str) -> Params:
+        """Return the parameters that a change has: those it would have as the only one."""
+        alone = self.robustness.model_copy(
+            update={"changes": [name for name in self.robustness.changes if name == change]}
+        )
+        return self.model_copy(update={"robustness": alone})
 
     def at(self, name: str) -> Any:
         """Return the section or value `name` (``"features.mel"``)."""

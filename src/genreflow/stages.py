@@ -111,7 +111,7 @@ def write_inputs(params: Params, results: Path) -> None:
 
 
 def jobs_of(step: Step, params: Params, genres: Sequence[str]) -> Sequence[str | None]:
-    """Return the genres, shards or trainings that a step has jobs for; None is its only job."""
+    """Return the genres, shards, … that a step has jobs for; None is its only job."""
     match step.per:
         case "genre":
             return genres
@@ -119,6 +119,8 @@ def jobs_of(step: Step, params: Params, genres: Sequence[str]) -> Sequence[str |
             return list(list_shards(genres, params.corpus.shards_per_genre))
         case "training":
             return training_names(params.splits, params.at(step.sections[0]).seeds)
+        case "change":
+            return params.robustness.variants
     return [None]
 
 

@@ -14,8 +14,9 @@ from typing import Any, Literal
 from genreflow.nested import flatten
 from genreflow.params import Params
 from genreflow.registry import BASELINE, BUILT_IN, ENSEMBLE, FEATURES, MODELS, PROBES, features_of
+from genreflow.registry.changes import CHANGES
 
-Fan = Literal["genre", "shard", "training"]
+Fan = Literal["genre", "shard", "training", "change"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Step:
         Single parameters of other sections that it reads, too: most of them decide which files it
         reads or makes.
     per
-        What there is one job for: each genre, shard or training (a fold with a seed); None where
-        one job does it all.
+        What there is one job for: each genre, shard, training (a fold with a seed) or change of
+        test tracks; None where one job does it all.
     facts
         What the registry says to it. It counts as code: titles, where they are printed.
     """
@@ -58,7 +59,9 @@ class Step:
         """Name of its stage in DVC: ``train@cnn`` for the rule ``train_cnn``, else the rule's."""
         if self.script == "features":
             return f"features@{self.name}"
-        return self.name.replace("train_", "train@", 1) if self.script == "train" else self.name
+        if self.script in ("train", "robustness"):
+            return self.name.replace("_", "@", 1)
+        return self.name
 
     def cost(self, job: str | None = None) -> PurePosixPath:
         """Return where its jobs say how long they took, below the results.
@@ -66,7 +69,7 @@ class Step:
         Parameters
         ----------
         job
-            A genre, shard or training, or the wildcard that stands for it.
+            A genre, shard, training or change, or the wildcard that stands for it.
         """
         folder = PurePosixPath("benchmarks")
         return folder / (f"{self.name}.json" if job is None else f"{self.name}/{job}.json")
@@ -147,12 +150,35 @@ def _steps() -> Iterator[Step]:
             facts={"probes": PROBES},
         )
     yield Step(
+        "changed",
+        ("genreflow.robustness.write", *(kind.extractor for kind in FEATURES.values())),
+        "changed",
+        (*(kind.section for kind in FEATURES.values()), "robustness"),
+        needs=("audio", "splits"),
+        settings=("corpus.root", "corpus.labels"),
+        per="change",
+        facts={kind.name: kind.stored for kind in FEATURES.values()},
+    )
+    for model in MODELS.values():
+        yield Step(
+            model.robustness_step,
+            ("genreflow.robustness.judge", model.module),
+            "robustness",
+            (),
+            needs=("changed", model.step, "splits"),
+            facts=model.facts(),
+        )
+    yield Step(
         "evaluate",
         ("genreflow.evaluation.run",),
         "evaluate",
         ("evaluation",),
-        needs=("tracks", *(model.step for model in MODELS.values())),
-        facts={"baseline": BASELINE, "ensemble": ENSEMBLE},
+        needs=(
+            "tracks",
+            *(model.step for model in MODELS.values()),
+            *(model.robustness_step for model in MODELS.values()),
+        ),
+        facts={"baseline": BASELINE, "ensemble": ENSEMBLE, "changes": tuple(CHANGES)},
     )
     yield Step(
         "explore",
@@ -190,11 +216,14 @@ STEPS: dict[str, Step] = {step.name: step for step in _steps()}
 
 
 def takes_part(name: str, params: Params) -> bool:
-    """Tell whether a run makes this step: the demo and single models may stay out."""
+    """Tell whether a run makes this step: the demo, single models and changes may stay out."""
     if name == "demo":
         return params.is_demo
-    left_out = {m.step for m in MODELS.values() if m.name not in params.evaluation.models}
-    return name not in left_out
+    judging = {m.robustness_step for m in MODELS.values()}
+    if name in {"changed", *judging} and not params.robustness.enabled:
+        return False
+    others = [m for m in MODELS.values() if m.name not in params.evaluation.models]
+    return name not in {step for m in others for step in (m.step, m.robustness_step)}
 
 
 def downstream(names: set[str]) -> set[str]:

@@ -51,6 +51,13 @@ def _stamped(params: Params, genres: Collection[str]) -> Iterator[tuple[PurePosi
             alone = params.of_training(model, parse_training(training)[1])
             predictions = MODELS[model].artifact(training, PREDICTIONS)
             yield predictions, lineage.of_predictions(model, alone)
+    if params.robustness.enabled:
+        for change in params.robustness.variants:
+            changed = PurePosixPath("changed", f"{change}.parquet")
+            yield changed, lineage.of_change(change, params)
+        for model in params.evaluation.models:
+            answers = PurePosixPath("robustness", f"{model}.parquet")
+            yield answers, lineage.of_answers(model, params)
     evaluation = lineage.stamp("evaluate", params, kind="evaluation")
     yield PurePosixPath("evaluation/predictions.parquet"), evaluation
     yield PurePosixPath("exploration/examples.parquet"), lineage.stamp("explore", params)

@@ -18,7 +18,7 @@ from genreflow import params as parameters
 from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import list_shards
-from genreflow.folds import parse_training, training_names
+from genreflow.folds import changed_folds, parse_training, training_names
 from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES, features_of
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
 from genreflow.steps import STEPS
@@ -36,6 +36,7 @@ TRAININGS = {
     model: training_names(PARAMS.splits, PARAMS.at(MODELS[model].section).seeds)
     for model in MODELS
 }
+VARIANTS = PARAMS.robustness.variants
 CODE = code_digests()
 PROBED = {features_of(model).name for model in PROBES}
 
@@ -77,6 +78,7 @@ wildcard_constraints:
     genre="[^/]+",
     shard="[^/]+",
     training="[0-9]+([.][0-9]+)?",
+    change="[^/]+",
 
 
 def corpus_folder(wildcards):
@@ -123,3 +125,8 @@ def trained(name):
 def own_parameters(model, number=0):
     """The section of a model as a training has it; more seeds leave those there are alone."""
     return PARAMS.of_training(model, number).section(MODELS[model].section)
+
+
+def answers():
+    """What all compared models say of changed tracks."""
+    return [f"results/robustness/{model}.parquet" for model in PARAMS.evaluation.models]

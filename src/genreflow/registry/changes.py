@@ -27,3 +27,6 @@ CHANGES: dict[str, str] = {
     "one_channel": "one channel alone",
 }
 """By name: what is done, as the report writes it."""
+
+FROM_SOURCE = "one_channel"
+"""The change that can't be made of the cache, which is mono: the source is decoded once more."""

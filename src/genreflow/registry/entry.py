@@ -63,6 +63,8 @@ class FeatureKind:
         :class:`~genreflow.features.rows.FeatureRows`. It imports nothing of the extractor.
     memory_mb
         What a job may need [MB].
+    stored
+        Type of the values in files; what ``rows_of`` returns fits into it without a loss.
     """
 
     name: str
@@ -72,6 +74,7 @@ class FeatureKind:
     extractor: str
     reader: str
     memory_mb: int = 1000
+    stored: Literal["float16", "float32"] = "float32"
 
     @property
     def section(self) -> str:
@@ -151,6 +154,11 @@ class ModelEntry:
     def step(self) -> str:
         """Name of the step that trains it."""
         return f"train_{self.name}"
+
+    @property
+    def robustness_step(self) -> str:
+        """Name of the step that asks it for the genres of changed tracks."""
+        return f"robustness_{self.name}"
 
     def artifact(self, training: str, name: str) -> PurePosixPath:
         """Return where a file of one of its trainings lies, below the results."""

@@ -37,4 +37,5 @@ KIND = FeatureKind(
     suffix=".npz",
     extractor="genreflow.features.mel.extract",
     reader="genreflow.features.mel.read",
+    stored="float16",
 )

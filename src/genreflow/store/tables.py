@@ -36,7 +36,7 @@ def write_table(table: pd.DataFrame | pa.Table, path: Path, stamp: Stamp) -> Non
 
 def read_stamp(path: Path) -> Stamp:
     """Read the stamp of a Parquet file; raise :class:`StaleArtifactError` if it can't be."""
-    with _reading(path):
+    with reading(path):
         return stamp_of(pq.read_schema(path), path)
 
 
@@ -48,14 +48,14 @@ def read_table(path: Path, expected: Stamp, *, columns: list[str] | None = None)
     StaleArtifactError
         The file was made by other parameters than `expected`, or is damaged.
     """
-    with _reading(path), pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path) as file:
         stamp_of(file.schema_arrow, path).check(expected, path)
         frame: pd.DataFrame = file.read(columns=columns).to_pandas()
         return frame
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn what Arrow raises over a damaged file into :class:`StaleArtifactError`."""
     try:
         yield

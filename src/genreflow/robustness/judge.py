@@ -1,0 +1,128 @@
+"""The step `robustness_<model>`: what a trained model says of the changed test tracks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from genreflow import lineage, registry
+from genreflow.columns import OF_CHANGED, column_of
+from genreflow.features.rows import Floats
+from genreflow.models import runtime
+from genreflow.models.base import READ_ROWS, Model, Signature
+from genreflow.models.loading import answer, load_model
+from genreflow.params import Params
+from genreflow.robustness.cache import ChangedTrack, read_tracks
+from genreflow.store.stamp import REMEDY, StaleArtifactError
+from genreflow.store.tables import read_table, write_table
+
+log = logging.getLogger(__name__)
+
+
+def judge(
+    name: str,
+    params: Params,
+    changed: Mapping[str, Path],
+    models: Mapping[str, Path],
+    splits: Path,
+    out: Path,
+) -> None:
+    """Predict the changed test tracks of every chosen fold by the model that was trained on it.
+
+    Parameters
+    ----------
+    name
+        Of the model, as in the registry.
+    params
+        All parameters.
+    changed
+        What :func:`genreflow.robustness.write.write_changed` wrote, by the change, in the order of
+        the rows to write.
+    models
+        Folder of the model of each chosen fold (its first seed), by the fold.
+    splits
+        The splits.
+    out
+        Parquet table to write: fold, track_id, change, genre (the true one), and one probability
+        column per genre, the mean over the track's windows; no rows where ``robustness.enabled`` is
+        false.
+
+    Raises
+    ------
+    StaleArtifactError
+        An input was made by other parameters.
+    genreflow.models.base.ModelFileError
+        A model can't be read.
+    """
+    stamp = lineage.of_answers(name, params)
+    if not params.robustness.enabled:
+        write_table(pd.DataFrame(columns=list(OF_CHANGED), dtype=str), out, stamp)
+        return
+    table = read_table(splits, lineage.stamp("splits", params))
+    tested = table[table["role"] == "test"].groupby("fold")["track_id"].agg(set)
+    parts = []
+    for fold, folder in models.items():
+        model = _load(name, folder, params)
+        for change, path in changed.items():
+            answers = _judge_file(model, path, change, tested[fold], params)
+            answers.insert(0, "change", change)
+            answers.insert(0, "fold", fold)
+            parts.append(answers)
+        log.info("fold %s: %d changes judged", fold, len(changed))
+    found = pd.concat(parts, ignore_index=True)
+    shares = [column for column in found.columns if column not in OF_CHANGED]
+    write_table(found[[*OF_CHANGED, *shares]], out, stamp)
+
+
+def _load(name: str, folder: Path, params: Params) -> Model[Any]:
+    model, metadata = load_model(folder)
+    if differs := metadata.stamp.difference(lineage.of_model(name, params.of_training(name, 0))):
+        raise StaleArtifactError(f"{folder}: the model was made with {differs}; {REMEDY}")
+    return model
+
+
+def _judge_file(
+    model: Model[Any], path: Path, change: str, tested: Collection[str], params: Params
+) -> pd.DataFrame:
+    """Return track_id, genre and the mean probabilities of the tracks in `tested`."""
+    signature = model.signature
+    kind = registry.features_of(signature.model).name
+    stamp = lineage.of_change(change, params)
+    tracks, means = [], []
+    with closing(read_tracks(path, kind, stamp)) as every:
+        for batch in _batches((track for track in every if track.track_id in tested), signature):
+            with runtime.limited(model.params.threads):
+                found = answer(model, np.concatenate([rows for _, rows in batch]))
+            ends = np.cumsum([len(rows) for _, rows in batch])
+            for (track, _), of_track in zip(batch, np.split(found, ends[:-1]), strict=True):
+                tracks.append((track.track_id, track.genre))
+                means.append(of_track.mean(axis=0, dtype=np.float64))
+    columns = [column_of(genre) for genre in signature.genres]
+    shares = np.array(means, dtype=np.float32).reshape(len(means), len(columns))
+    return pd.concat(
+        [
+            pd.DataFrame(tracks, columns=["track_id", "genre"], dtype=str),
+            pd.DataFrame(shares, columns=columns),
+        ],
+        axis=1,
+    )
+
+
+def _batches(
+    tracks: Iterable[ChangedTrack], signature: Signature
+) -> Iterator[list[tuple[ChangedTrack, Floats]]]:
+    """Yield some tracks at a time, with their rows: a network takes as long for one as for 32."""
+    batch: list[tuple[ChangedTrack, Floats]] = []
+    for track in tracks:
+        batch.append((track, track.rows.reshape(-1, *signature.shape)))
+        if sum(len(rows) for _, rows in batch) >= READ_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,60 @@
+# Whether models still know the song. A job of `changed` changes the test tracks in one way; then
+# each model judges all of them in one job, `robustness_cnn`, `robustness_svm_mel`, …
+
+
+rule changed:
+    input:
+        samples=expand("results/audio/{shard}.arrow", shard=SHARDS),
+        manifests=expand("results/audio/{shard}.parquet", shard=SHARDS),
+        splits="results/splits.parquet",
+    output:
+        tracks="results/changed/{change}.parquet",
+        cost=cost("changed", "{change}"),
+    log:
+        "results/logs/changed/{change}.log",
+    resources:
+        mem_mb=1000,
+    params:
+        **{kind.name: PARAMS.section(kind.section) for kind in FEATURES.values()},
+        root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
+        labels=lambda wildcards: PARAMS.corpus.labels,
+        robustness=lambda wildcards: PARAMS.of_change(wildcards.change).section(
+            "robustness"
+        ),
+        code=CODE["changed"],
+    message:
+        "Change the test tracks: {wildcards.change}"
+    script:
+        "../scripts/changed.py"
+
+
+for model in MODELS.values():
+
+    rule:
+        name:
+            model.robustness_step
+        input:
+            changed=expand("results/changed/{change}.parquet", change=VARIANTS),
+            models=[
+                f"results/{model.artifact(fold, name)}"
+                for fold in changed_folds(PARAMS.splits, PARAMS.robustness)
+                for name in (METADATA, *model.model_files)
+            ],
+            splits="results/splits.parquet",
+        output:
+            answers=f"results/robustness/{model.name}.parquet",
+            cost=cost(model.robustness_step),
+        log:
+            f"results/logs/{model.robustness_step}.log",
+        priority: model.priority
+        threads: PARAMS.at(model.section).threads
+        resources:
+            **({"gpu": 1} if model.gpu and HERE else {}),
+            mem_mb=model.memory_mb,
+        params:
+            name=model.name,
+            code=CODE[model.robustness_step],
+        message:
+            f"Ask {model.name} for the genres of changed tracks"
+        script:
+            "../scripts/robustness.py"

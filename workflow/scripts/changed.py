@@ -1,0 +1,17 @@
+"""Put the test tracks through one change."""
+
+from pathlib import Path
+
+from genreflow.jobs import job
+
+with job(snakemake) as running:
+    from genreflow.robustness.write import write_changed
+
+    write_changed(
+        snakemake.wildcards.change,
+        running.params,
+        [Path(path) for path in snakemake.input.samples],
+        [Path(path) for path in snakemake.input.manifests],
+        Path(snakemake.input.splits),
+        Path(snakemake.output.tracks),
+    )
