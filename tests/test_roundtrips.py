@@ -266,8 +266,9 @@ def test_both_doors_train_the_models_that_are_compared_and_no_other(project):
     before = (project.folder / "params.yaml").read_bytes()
     project.edit(**{"evaluation.models": ["xgb_mel"], "models.xgb_mel.max_depth": 3})
     studies = {"naive", "ungrouped", "corpus_size"}
-    assert set(plan(project).jobs) == {"train_xgb_mel", *studies, "evaluate", "report"}
-    assert reproduced(project) == {"train@xgb_mel", *studies, "evaluate", "report"}
+    rest = {*studies, "evaluate", "report"}
+    assert set(plan(project).jobs) == {"train_xgb_mel", "robustness_xgb_mel", *rest}
+    assert reproduced(project) == {"train@xgb_mel", "robustness@xgb_mel", *rest}
     assert [path.name for path in (project.folder / "results/models").iterdir()] == ["xgb_mel"]
     metrics = json.loads((project.folder / "results/report/metrics.json").read_text())
     assert set(metrics) == {"xgb_mel"}
@@ -321,6 +322,24 @@ def test_trained_folds_outlive_a_glance_at_another_strategy(project):
     retrained = plan(project).jobs
     assert retrained["train_xgb_mel"] == 1, "only fold 0, which the other strategy had made anew"
     assert {fold: (folder / fold / "model.xgb.json").read_bytes() for fold in "12"} == folds
+
+
+def test_switched_off_no_track_is_changed_and_dvc_still_finds_its_outputs(project):
+    changed = project.folder / "results/changed"
+    before = {path.name: path.read_bytes() for path in changed.iterdir()}
+    project.edit(**{"evaluation.models": ["xgb_mel"], "robustness.enabled": False})
+    assert not {"changed", "robustness_xgb_mel"} & set(plan(project).jobs)
+    project.snakemake()
+    table = (project.folder / "results/evaluation/robustness.csv").read_text()
+    assert table == "model,change,n,accuracy,low,high,agreement\n"
+    assert {path.name: path.read_bytes() for path in changed.iterdir()} == before
+    project.run("bash", "workflow/record.sh")
+    assert outdated_stages(project) == set()
+    assert plan(project).jobs == {}
+    assert [path.name for path in changed.iterdir()] == ["clean.parquet"]
+    project.edit(**{"robustness.enabled": True})
+    project.snakemake()
+    assert {path.name: path.read_bytes() for path in changed.iterdir()} == before
 
 
 def test_prune_lists_what_is_not_asked_for_and_asks(project):

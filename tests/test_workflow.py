@@ -44,6 +44,21 @@ def test_all_seven_models_are_compared_with_the_baseline(built):
     assert all(entry.title in page for entry in registry.MODELS.values())
 
 
+def test_every_model_is_asked_whether_it_still_knows_the_song(built):
+    table = pd.read_csv(built.folder / "results/evaluation/robustness.csv")
+    changes = ["clean", "treble_down", "one_channel"]
+    assert set(table["model"]) >= set(registry.MODELS)
+    assert table.groupby("model")["change"].agg(list).tolist() == [changes] * len(
+        set(table["model"])
+    )
+    alike = table[table["change"].isin(["clean", "one_channel"])].set_index("model")["accuracy"]
+    assert alike.groupby(level=0).nunique().max() == 1, "all sources are mono"
+    metrics = json.loads((built.folder / "results/report/metrics.json").read_text())
+    assert {metrics[model]["track"]["worst_change"] for model in registry.MODELS} <= set(
+        changes[1:]
+    )
+
+
 def test_snakemake_makes_its_own_report_offline(built, tmp_path):
     project = built.copy(tmp_path / "reported")
     project.run("snakemake", "--report", "made.html")
@@ -88,6 +103,14 @@ USED = {
     "naive": {"xgboost", "sklearn"},
     "ungrouped": {"xgboost", "sklearn", "statsmodels"},
     "corpus_size": {"xgboost", "sklearn", "statsmodels"},
+    "changed": set(),
+    "robustness_svm_mel": {"sklearn"},
+    "robustness_xgb_mel": {"xgboost", "sklearn"},
+    "robustness_svm_handcrafted": {"sklearn"},
+    "robustness_xgb_handcrafted": {"xgboost", "sklearn"},
+    "robustness_cnn": NETWORK,
+    "robustness_lstm": NETWORK,
+    "robustness_resnet50": NETWORK,
     "evaluate": {"sklearn", "statsmodels"},
     "explore": {"sklearn"},
     "report": {"altair"},

@@ -5,6 +5,7 @@ rule evaluate:
         histories=trained(HISTORY),
         grids=trained(GRID),
         importances=trained(IMPORTANCE),
+        robustness=answers() if PARAMS.robustness.enabled else [],
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",
     output:

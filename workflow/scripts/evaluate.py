@@ -32,4 +32,5 @@ with job(snakemake) as running:
         Path(files.tracks),
         Path(snakemake.output.tables),
         Path(snakemake.output.metrics).parent,
+        {Path(path).stem: Path(path) for path in files.robustness},
     )

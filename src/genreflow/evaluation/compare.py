@@ -58,7 +58,7 @@ def compare(
     pairs : DataFrame
         What :func:`compare_pairs` returns.
     """
-    groups = _groups(splits)
+    groups = groups_of_tracks(splits)
     settings = params.evaluation
     metrics = {
         model: {
@@ -96,7 +96,7 @@ def compare_pairs(
         gained = _gained(right[model], right[other])
         if gained.empty:
             continue
-        units = _units(gained.index.get_level_values("track_id"), groups)
+        units = units_of(gained.index.get_level_values("track_id"), groups)
         values = np.asarray(gained, dtype=np.float64)
         rows.append(
             {
@@ -114,7 +114,7 @@ def compare_pairs(
     return table.assign(p_adjusted=list(adjusted.values()))
 
 
-def _groups(splits: pd.DataFrame) -> pd.Series[str]:
+def groups_of_tracks(splits: pd.DataFrame) -> pd.Series[str]:
     """Return the resampled unit of each track: its group, or itself when it has none."""
     table = splits.drop_duplicates("track_id").set_index("track_id")
     names: pd.Series[str] = table["group"].fillna("").astype(str)
@@ -126,7 +126,7 @@ def _metrics(
 ) -> dict[str, Any]:
     """Score one model at one level, with intervals."""
     actual, predicted = decisions.actual, decisions.predicted
-    units = _units(decisions.keys["track_id"], groups)
+    units = units_of(decisions.keys["track_id"], groups)
     right = (actual == predicted).astype(float)
     return {
         "n": int((decisions.keys["seed"] == 0).sum()),
@@ -161,7 +161,7 @@ def _difference(
         return {}
     values = {"delta_accuracy": float(gained.mean())}
     if baseline is not decisions:
-        units = _units(gained.index.get_level_values("track_id"), groups)
+        units = units_of(gained.index.get_level_values("track_id"), groups)
         interval = difference_interval(
             np.asarray(gained, dtype=np.float64), units, settings.confidence
         )
@@ -176,7 +176,8 @@ def _gained(here: pd.Series[float], there: pd.Series[float]) -> pd.Series[float]
     return (here - there).dropna()
 
 
-def _units(tracks: pd.Series[str] | pd.Index[str], groups: pd.Series[str]) -> list[str]:
+def units_of(tracks: pd.Series[str] | pd.Index[str], groups: pd.Series[str]) -> list[str]:
+    """Return what each of `tracks` is resampled with; `groups` is of :func:`groups_of_tracks`."""
     return [str(groups.get(track, track)) for track in tracks]
 
 

@@ -18,6 +18,7 @@ from genreflow.evaluation.learning import mean_validation_accuracy, read_histori
 from genreflow.evaluation.lengths import accuracy_by_length
 from genreflow.evaluation.metrics import confusion, per_fold, per_genre, per_run
 from genreflow.evaluation.predictions import Codes, Predictions, PredictionsError, read_predictions
+from genreflow.evaluation.robustness import mixed, read_answers, robustness_table, summaries
 from genreflow.evaluation.trained import Files, grids, importances, model_facts
 from genreflow.evaluation.vote import hard_vote, soft_vote
 from genreflow.params import Params
@@ -35,6 +36,7 @@ def evaluate(
     tracks: Path,
     out: Path,
     report: Path,
+    changed: Mapping[str, Path] | None = None,
 ) -> None:
     """Compare all models on their test tracks.
 
@@ -52,6 +54,8 @@ def evaluate(
         Folder for the full tables, ``results/evaluation``.
     report
         Folder for what DVC shows, ``results/report``: ``metrics.json`` and ``plots/``.
+    changed
+        What each model says of changed test tracks, by the model; none where nobody asked.
 
     Raises
     ------
@@ -85,6 +89,12 @@ def evaluate(
     metrics, pairs = compare(levels, hard, split_table, params)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
     one_seed = single if ensemble is None else single | {ENSEMBLE: ensemble.decisions}
+    answers = read_answers(params, changed or {})
+    if answers and ensemble is not None:
+        answers |= {ENSEMBLE: mixed(answers, ensemble.weights)}
+    robustness = robustness_table(answers, split_table, params.evaluation.confidence)
+    for model, summary in summaries(robustness).items():
+        metrics[model]["track"] |= summary
     facts = model_facts(trained[METADATA], trained[PREDICTIONS])
     curves = read_histories(trained.get(HISTORY, {}), facts)
     stamp = lineage.stamp("evaluate", params, kind="evaluation")
@@ -110,6 +120,7 @@ def evaluate(
         "ensemble": ensemble.weights
         if ensemble is not None
         else pd.DataFrame(columns=["fold", "model", "weight"]),
+        "robustness": robustness,
         "learning_curves": curves,
         "grids": grids(trained.get(GRID, {})),
         "importances": importances(trained.get(IMPORTANCE, {})),
