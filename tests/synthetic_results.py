@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +23,11 @@ from genreflow.folds import parse_training, training_names
 from genreflow.models.base import Signature
 from genreflow.models.metadata import Metadata, write_metadata
 from genreflow.params import Params
+from genreflow.registry.changes import CHANGES, CLEAN
 from genreflow.report.results import Inputs
 from genreflow.steps import STEPS
 from genreflow.store import tables
-from genreflow.store.files import file_sha256, write_csv, write_json
+from genreflow.store.files import file_sha256, read_json, write_csv, write_json
 
 GENRES = (
     "blues",
@@ -371,10 +372,56 @@ def evaluate_run(run: Run) -> None:
     evaluate(run.params, run.trained, run.splits, run.tracks, run.evaluation, run.report)
 
 
+def invent_robustness(run: Run, cost: Mapping[str, float] | None = None) -> None:
+    """Write what changes to the sound of the first fold's test tracks cost every model.
+
+    `cost` is the share of tracks that each change takes from every model, by default one that
+    grows from change to change; {} is what a study that is switched off leaves.
+    """
+    if cost is None:
+        cost = {change: 0.025 * number for number, change in enumerate(CHANGES)}
+    stamp = lineage.stamp("evaluate", run.params, kind="evaluation")
+    decisions = tables.read_table(run.evaluation / "predictions.parquet", stamp)
+    first = decisions[(decisions["fold"] == "0") & (decisions["seed"] == 0)]
+    metrics = read_json(run.evaluation / "metrics.json")
+    rows = []
+    for model, part in first.groupby("model"):
+        clean = float((part["predicted"] == part["genre"]).mean())
+        accuracies = {change: max(0.0, clean - lost) for change, lost in cost.items()}
+        for change, accuracy in ({CLEAN: clean} | accuracies if cost else {}).items():
+            rows.append(
+                {
+                    "model": model,
+                    "change": change,
+                    "n": len(part),
+                    "accuracy": accuracy,
+                    "low": max(0.0, accuracy - 0.1),
+                    "high": min(1.0, accuracy + 0.1),
+                    "agreement": 1 - (clean - accuracy),
+                }
+            )
+        of_model = metrics[str(model)]["track"]
+        for name in ("robust_accuracy", "worst_accuracy", "worst_change"):
+            of_model.pop(name, None)
+        if cost:
+            worst = min(accuracies, key=lambda change: accuracies[change])
+            of_model["robust_accuracy"] = float(np.mean(list(accuracies.values())))
+            of_model |= {"worst_accuracy": accuracies[worst], "worst_change": worst}
+    columns = ["model", "change", "n", "accuracy", "low", "high", "agreement"]
+    write_csv(pd.DataFrame(rows, columns=columns), run.evaluation / "robustness.csv")
+    for folder in (run.evaluation, run.report):
+        write_json(metrics, folder / "metrics.json")
+
+
 def explore_run(run: Run) -> None:
-    """Invent features and audio of a run, and explore them into its own folder."""
+    """Invent features and audio of a run, and explore them into its own folder.
+
+    Where it is evaluated, it is told what changes to the sound cost, too: a report can be made.
+    """
     add_features(run)
     explore(run.params, run.tracks, run.features("handcrafted"), run.audio, run.exploration)
+    if run.evaluation.is_dir():
+        invent_robustness(run)
 
 
 def add_features(run: Run, seed: int = 1) -> None:

@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import combinations
@@ -18,16 +19,25 @@ import pandas as pd
 import pytest
 
 from genreflow.params import Params
-from genreflow.report import answer, artists, corpus_facts, pairs, png, provenance, text
+from genreflow.registry.changes import CHANGES, CLEAN
+from genreflow.report import answer, artists, corpus_facts, pairs, png, provenance, robustness, text
 from genreflow.report.audit import describe_audit
 from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
 from genreflow.report.results import Inputs, ReportError, Results, read_results
 from genreflow.report.tables import CONTRACT, comparison
-from genreflow.store.files import read_json, write_json
+from genreflow.store.files import read_json, write_csv, write_json
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.tracks.pieces import PATTERN, find_pieces
-from tests.synthetic_results import FEATURES, GENRES, Run, evaluate_run, explore_run, make_run
+from tests.synthetic_results import (
+    FEATURES,
+    GENRES,
+    Run,
+    evaluate_run,
+    explore_run,
+    invent_robustness,
+    make_run,
+)
 
 
 def finished(results: Path, **options: object) -> Run:
@@ -238,6 +248,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "evaluation/importances.csv",
         "evaluation/models.json",
         "evaluation/duplicates.json",
+        "evaluation/robustness.csv",
         "exploration/anova.csv",
         "exploration/maps.csv",
         "exploration/correlations.parquet",
@@ -601,3 +612,69 @@ def test_every_row_says_what_the_model_learnt_from(run: Run) -> None:
 def test_the_leaderboard_is_captioned_with_what_is_not_known(page: str) -> None:
     caption = page.split('id="leaderboard"')[1].split("</p>")[0]
     assert "Artists are not kept apart" in caption
+
+
+def chart_rows(page: str, id_: str) -> pd.DataFrame:
+    """Return the data that a chart of the page holds."""
+    specs = json.loads(page.split('id="charts">')[1].split("</script>")[0])["specs"]
+    (rows,) = specs[id_]["datasets"].values()
+    return pd.DataFrame(rows)
+
+
+def section(page: str, id_: str) -> str:
+    return page.split(f'<section id="{id_}"')[1].split("</section>")[0]
+
+
+@pytest.fixture
+def changed(small: Run) -> Iterator[Run]:
+    """Yield a run whose robustness a test may invent anew."""
+    yield small
+    invent_robustness(small)
+
+
+def test_every_model_is_drawn_after_every_change_with_its_accuracy(run: Run, page: str) -> None:
+    table = read_results(run.params, run.inputs).table("robustness")
+    drawn = chart_rows(page, "chart-robustness")
+    assert list(dict.fromkeys(drawn["title"])) == [robustness.UNCHANGED, *CHANGES.values()]
+    assert set(drawn["model"]) == {*run.models, "ensemble"}
+    assert drawn["percent"].to_numpy() == pytest.approx(100 * table["accuracy"].to_numpy())
+    clean = table["model"].map(table[table["change"] == CLEAN].set_index("model")["accuracy"])
+    assert drawn["delta"].to_numpy() == pytest.approx((table["accuracy"] - clean).to_numpy())
+
+
+def test_what_the_heat_map_shows_can_be_read_in_a_list(run: Run, page: str) -> None:
+    table = robustness.measured(read_results(run.params, run.inputs))
+    listed = section(page, "robustness").split("<details>")[1]
+    assert listed.count('<tr><th scope="row"') == len(table) == 8 * (len(CHANGES) + 1)
+    for row in table.sample(5, random_state=0).to_dict("records"):
+        cells = (row["title"], row["accuracy_text"], row["delta_text"], row["agreement_text"])
+        assert re.search(".*".join(f">{re.escape(cell)}<" for cell in cells), listed)
+
+
+def test_it_says_which_tracks_were_changed(run: Run, page: str, changed: Run) -> None:
+    assert "The 20 test tracks of one fold went through 19 changes" in page
+    results = read_results(run.params, run.inputs)
+    table = robustness.measured(results).assign(n=60)
+    assert robustness.describe(results, table)["tracks"] == "the 60 test tracks of all folds"
+    assert "The 40 test tracks went through 19 changes" in page_of(changed)
+
+
+@pytest.mark.parametrize("clean_alone", [False, True])
+def test_a_page_without_robustness_says_how_to_have_it(changed: Run, clean_alone: bool) -> None:
+    path = changed.evaluation / "robustness.csv"
+    table = read_results(changed.params, changed.inputs).table("robustness")
+    invent_robustness(changed, {})
+    assert pd.read_csv(path).empty
+    if clean_alone:
+        write_csv(table[table["change"] == CLEAN], path)
+    html = page_of(changed)
+    assert "<code>robustness.enabled: true</code>" in section(html, "robustness")
+    assert 'id="chart-robustness"' not in html
+
+
+def test_robustness_without_intervals_is_drawn_all_the_same(changed: Run) -> None:
+    table = read_results(changed.params, changed.inputs).table("robustness")
+    path = changed.evaluation / "robustness.csv"
+    write_csv(table.assign(low=np.nan, high=np.nan), path)
+    drawn = chart_rows(page_of(changed), "chart-robustness")
+    assert not drawn["accuracy_text"].str.contains(r"\[|nan").any()

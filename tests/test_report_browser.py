@@ -218,6 +218,32 @@ def test_text_stands_out_from_its_ground_in_light_and_dark(browser: Any, page: P
     assert grounds["light"] != grounds["dark"]
 
 
+def test_the_numbers_in_the_map_of_changes_stand_out_in_light_and_dark(
+    browser: Any, page: Path
+) -> None:
+    cells = (
+        "[...document.querySelectorAll('#chart-robustness .mark-rect path')]"
+        ".map((cell) => [cell.getAttribute('fill'), Number(cell.getAttribute('opacity'))])"
+    )
+    for scheme in ("light", "dark"):
+        open_page(browser, page, 1440, scheme)
+        strongest: dict[str, float] = {}
+        for fill, opacity in js(browser, cells):
+            strongest[fill] = max(opacity, strongest.get(fill, 0))
+        assert strongest["var(--contrast)"] > 0.4  # a cell has lost almost all that it can
+        paper, ink = variable(browser, "paper"), variable(browser, "ink")
+        for fill, opacity in strongest.items():
+            colour = variable(browser, fill.removeprefix("var(--").removesuffix(")"))
+            ground = over(colour, paper, opacity)
+            assert contrast(ink, ground) >= 4.5, f"{fill} at {opacity:.2f}, {scheme}"
+
+
+def over(colour: str, ground: str, opacity: float) -> str:
+    """Return the hexadecimal colour that a translucent one has on its ground."""
+    pairs = [(int(colour[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02x}" for a, b in pairs)
+
+
 def variable(driver: Any, name: str) -> str:
     style = "getComputedStyle(document.documentElement)"
     value: str = js(driver, f"{style}.getPropertyValue('--{name}')")

@@ -11,6 +11,9 @@ from genreflow.report.theme import ACCENT, CONTRAST, INK, MUTED, Drawing, catego
 _DARK = 0.72
 """From this opacity on a cell is dark enough for light text."""
 
+MOST_LOST = 0.4
+"""Shares lost to a change from here on are drawn alike."""
+
 _LABELS_FIT = 14
 """Up to so many columns, the cells of a heat map carry their number."""
 
@@ -50,6 +53,62 @@ def agreement(table: pd.DataFrame, models: list[str]) -> Drawing:
         ],
     )
     return _heat_map(base, "agreement", ".0%", len(models))
+
+
+def robustness(table: pd.DataFrame, models: list[str], unchanged: str) -> Drawing:
+    """Show accuracy by change and model, coloured by the points lost against the unchanged tracks.
+
+    Parameters
+    ----------
+    table
+        See :func:`genreflow.report.robustness.measured`.
+    models
+        The columns, in their order.
+    unchanged
+        Title of the unchanged tracks, whose row stands out.
+    """
+    titles = list(dict.fromkeys(table["title"]))
+    texts = ["accuracy_text", "delta_text", "agreement_text"]
+    shown = table[["model", "title", "n", "delta", *texts]].assign(
+        percent=100 * table["accuracy"], size=table["delta"].abs()
+    )
+    is_unchanged = f"datum.value === '{unchanged}'"
+    base = alt.Chart(shown, height=24 * len(titles)).encode(
+        x=alt.X("model:N", sort=models, title=None, axis=_top_axis()),
+        y=alt.Y(
+            "title:N",
+            sort=titles,
+            title=None,
+            axis=alt.Axis(
+                ticks=False,
+                labelColor=alt.condition(is_unchanged, alt.value(INK), alt.value(MUTED)),
+                labelFontWeight=alt.condition(is_unchanged, alt.value(600), alt.value(400)),
+            ),
+        ),
+        tooltip=[
+            "model",
+            alt.Tooltip("title", title="change"),
+            alt.Tooltip("accuracy_text", title="accuracy"),
+            alt.Tooltip("delta_text", title="points to unchanged"),
+            alt.Tooltip("agreement_text", title="same answer"),
+            alt.Tooltip("n", title="test tracks"),
+        ],
+    )
+    cells = base.mark_rect(stroke="var(--paper)", strokeWidth=2).encode(
+        color=alt.condition("datum.delta < 0", alt.value(CONTRAST), alt.value(ACCENT)),
+        # Never so dark that the number in the cell is hard to read, on light or dark ground.
+        opacity=alt.Opacity(
+            "size:Q",
+            legend=None,
+            scale=alt.Scale(domain=[0, MOST_LOST], range=[0.03, 0.5], clamp=True),
+        ),
+    )
+    if len(models) > _LABELS_FIT:
+        return alt.layer(cells)
+    numbers = base.mark_text(fontSize=11, color=INK).encode(
+        text=alt.Text("percent:Q", format=".0f"),
+    )
+    return alt.layer(cells, numbers)
 
 
 def fold_spread(table: pd.DataFrame, models: list[str]) -> Drawing:

@@ -39,6 +39,7 @@ def render(
     content: dict[str, Any] = {
         **_frame(results),
         **sections.answer_section(results, comparison),
+        **sections.robustness_section(results, specs),
         **sections.confusion_section(results),
         **sections.genres_section(results, specs),
         **sections.stability_section(results, specs),
@@ -75,6 +76,7 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     listed = [
         ("answer", "Answer"),
         ("leaderboard", "Leaderboard"),
+        ("robustness", "Robustness"),
         ("confusion", "Confusion matrices"),
         ("genres", "Genres"),
         ("stability", "Stability"),

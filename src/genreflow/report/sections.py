@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from genreflow.folds import name_order
 from genreflow.registry import ENSEMBLE
-from genreflow.report import answer, artists, audit, charts, pairs, text, theme
+from genreflow.report import answer, artists, audit, charts, pairs, robustness, text, theme
 from genreflow.report.confusion import matrices
 from genreflow.report.costs import Cost, read_steps
 from genreflow.report.leaderboard import axis, leaderboard
@@ -51,6 +51,18 @@ def _weights(results: Results) -> str:
     means = means[means >= 0.005].sort_values(ascending=False, kind="stable")
     listed = [f"{model} {weight:.2f}" for model, weight in means.items()]
     return ("mean over folds: " if len(results.folds) > 1 else "") + ", ".join(listed)
+
+
+def robustness_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:
+    """Return what changes to the sound cost every model; draw it."""
+    table = robustness.measured(results)
+    if table.empty:
+        return {"robustness": None}
+    specs["chart-robustness"] = theme.interactive(
+        charts.robustness(table, results.models, robustness.UNCHANGED)
+    )
+    said = robustness.describe(results, table)
+    return {"robustness": {**said, "most_lost": f"{100 * charts.MOST_LOST:.0f} points"}}
 
 
 def confusion_section(results: Results) -> dict[str, Any]:

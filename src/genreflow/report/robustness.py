@@ -1,0 +1,94 @@
+"""Whether models still know a song that came through another chain, in words and rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from genreflow.registry.changes import CHANGES, CLEAN
+from genreflow.report import text
+from genreflow.report.results import Results
+
+UNCHANGED = "unchanged"
+"""What the page calls the clean tracks."""
+
+
+def measured(results: Results) -> pd.DataFrame:
+    """Return ``robustness.csv`` with what the page writes of it; empty where it wasn't measured.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its columns, and: title (of the change), delta (accuracy less that of the unchanged
+        tracks), and as text accuracy_text (with its interval), delta_text, agreement_text.
+    """
+    table = results.table("robustness")
+    if table["change"].isin([CLEAN]).all():  # which is so of no rows, too
+        return table.iloc[:0]
+    clean = table[table["change"] == CLEAN].set_index("model")["accuracy"]
+    table["title"] = table["change"].map({CLEAN: UNCHANGED, **CHANGES})
+    table["delta"] = table["accuracy"] - table["model"].map(clean)
+    return table.assign(
+        accuracy_text=[
+            text.percent_interval(*row)
+            for row in table[["accuracy", "low", "high"]].itertuples(index=False)
+        ],
+        delta_text=table["delta"].map(text.points),
+        agreement_text=table["agreement"].map(text.percent),
+    )
+
+
+def describe(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+    """Say what was done, and return the rows of both tables; see the template for the keys.
+
+    Parameters
+    ----------
+    table
+        From :func:`measured`, not empty.
+    """
+    return {
+        "tracks": _tracks(results, table),
+        "n_changes": text.count(_n_changes(table), "change"),
+        "models": [_model(results, table, model) for model in _models(results, table)],
+        "rows": table.to_dict("records"),
+    }
+
+
+def _n_changes(table: pd.DataFrame) -> int:
+    return table.loc[table["change"] != CLEAN, "change"].nunique()
+
+
+def _models(results: Results, table: pd.DataFrame) -> list[str]:
+    """Return the models that were measured, best first."""
+    known = set(table["model"])
+    return [model for model in results.models if model in known]
+
+
+def _model(results: Results, table: pd.DataFrame, model: str) -> dict[str, Any]:
+    rows = table[table["model"] == model]
+    metrics = results.track(model)
+    clean = rows.loc[rows["change"] == CLEAN, "accuracy"].iloc[0]
+    agreement = rows.loc[rows["change"] != CLEAN, "agreement"].mean()
+    return {
+        "model": model,
+        "clean": clean,
+        "clean_text": text.percent(clean),
+        "robust": metrics["robust_accuracy"],
+        "robust_text": text.percent(metrics["robust_accuracy"]),
+        "worst": metrics["worst_accuracy"],
+        "worst_text": text.percent(metrics["worst_accuracy"]),
+        "worst_title": CHANGES[metrics["worst_change"]],
+        "agreement": agreement,
+        "agreement_text": text.percent(agreement),
+    }
+
+
+def _tracks(results: Results, table: pd.DataFrame) -> str:
+    """Say how many test tracks were changed, and of which folds."""
+    n = int(table["n"].max())
+    tested = results.decisions.drop_duplicates(["fold", "track_id"])["fold"].value_counts()
+    if len(tested) == 1:
+        return f"the {text.count(n, 'test track')}"
+    whose = "one fold" if n <= tested.max() else "all folds"
+    return f"the {text.count(n, f'test {results.decision}')} of {whose}"
