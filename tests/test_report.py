@@ -651,6 +651,36 @@ def test_what_the_heat_map_shows_can_be_read_in_a_list(run: Run, page: str) -> N
         assert re.search(".*".join(f">{re.escape(cell)}<" for cell in cells), listed)
 
 
+def test_the_answer_names_the_three_changes_that_cost_the_best_model_most(changed: Run) -> None:
+    cost = {"louder": 0.01, "room": 0.2, "mp3_32": 0.1, "noise": 0.3, "band_16khz": 0.4}
+    invent_robustness(changed, cost)
+    results = read_results(changed.params, changed.inputs)
+    (said,) = robustness.in_short(results)
+    table = results.table("robustness").set_index(["model", "change"])["accuracy"]
+    best = results.trained[0]
+    costly = ("band_16khz", "noise", "room")
+    named = "; ".join(f"{CHANGES[c]} {text.percent(table[best, c])}" for c in costly)
+    assert f"{best} may know less: {named}, instead of {text.percent(table[best, CLEAN])}" in said
+    assert "that is what another recording chain does" in said
+    assert CHANGES["mp3_32"] not in said
+    assert said in answer.plain_answer(results)
+    assert said in page_of(changed)
+
+
+def test_a_change_that_costs_little_is_not_named(changed: Run) -> None:
+    invent_robustness(changed, {"louder": 0.01, "room": 0.2, "quieter": -0.1})
+    (said,) = robustness.in_short(read_results(changed.params, changed.inputs))
+    assert CHANGES["room"] in said
+    assert not any(CHANGES[change] in said for change in ("louder", "quieter"))
+
+
+def test_a_model_that_no_change_costs_two_points_holds(changed: Run) -> None:
+    invent_robustness(changed, {"louder": 0.01, "room": 0.019, "quieter": -0.1})
+    (said,) = robustness.in_short(read_results(changed.params, changed.inputs))
+    assert "holds: of 3 changes" in said
+    assert "none costs it more than two points" in said
+
+
 def test_it_says_which_tracks_were_changed(run: Run, page: str, changed: Run) -> None:
     assert "The 20 test tracks of one fold went through 19 changes" in page
     results = read_results(run.params, run.inputs)
@@ -670,6 +700,7 @@ def test_a_page_without_robustness_says_how_to_have_it(changed: Run, clean_alone
     html = page_of(changed)
     assert "<code>robustness.enabled: true</code>" in section(html, "robustness")
     assert 'id="chart-robustness"' not in html
+    assert robustness.in_short(read_results(changed.params, changed.inputs)) == []
 
 
 def test_robustness_without_intervals_is_drawn_all_the_same(changed: Run) -> None:

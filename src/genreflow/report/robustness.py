@@ -13,6 +13,11 @@ from genreflow.report.results import Results
 UNCHANGED = "unchanged"
 """What the page calls the clean tracks."""
 
+_MATTERS = 0.02
+"""A change that costs more than this share of the tracks is named in the answer."""
+
+_NAMED = 3
+
 
 def measured(results: Results) -> pd.DataFrame:
     """Return ``robustness.csv`` with what the page writes of it; empty where it wasn't measured.
@@ -37,6 +42,35 @@ def measured(results: Results) -> pd.DataFrame:
         delta_text=table["delta"].map(text.points),
         agreement_text=table["agreement"].map(text.percent),
     )
+
+
+def in_short(results: Results) -> list[str]:
+    """Say which changes cost the best model most; empty where that wasn't measured."""
+    best = results.trained[0]
+    table = measured(results)
+    table = table[table["model"] == best]
+    if table.empty:
+        return []
+    changed = table[table["change"] != CLEAN]
+    clean = text.percent(table.loc[table["change"] == CLEAN, "accuracy"].iloc[0])
+    tracks = _tracks(results, table)
+    costly = changed[changed["delta"] < -_MATTERS].sort_values("delta", kind="stable")
+    if costly.empty:
+        return [
+            f"Through other chains {best} holds: of {text.count(len(changed), 'change')} to the "
+            "sound that leave the song what it is, none costs it more than two points "
+            f"({clean} unchanged, on {tracks})."
+        ]
+    # Titles hold commas.
+    named = "; ".join(
+        f"{row['title']} {text.percent(row['accuracy'])}"
+        for row in costly.head(_NAMED).to_dict("records")
+    )
+    return [
+        f"Through another chain {best} may know less: {named}, instead of {clean} "
+        f"unchanged, on {tracks}: that is what another recording chain does, and your own music "
+        "may have come through one."
+    ]
 
 
 def describe(results: Results, table: pd.DataFrame) -> dict[str, Any]:
