@@ -689,6 +689,27 @@ def test_it_says_which_tracks_were_changed(run: Run, page: str, changed: Run) ->
     assert "The 40 test tracks went through 19 changes" in page_of(changed)
 
 
+def test_robustness_stands_in_tables_leaderboard_and_cards(changed: Run) -> None:
+    invent_robustness(changed, {"louder": 0.0, "room": 0.2})
+    html = page_of(changed)
+    table = pd.read_csv(changed.report / "comparison.csv").set_index(["model", "level"])
+    metrics = read_json(changed.evaluation / "metrics.json")
+    names = ["robust_accuracy", "worst_accuracy"]
+    assert table.loc[("xgb_mel", "window"), names].isna().all()
+    markdown = (changed.report / "comparison.md").read_text(encoding="utf-8")
+    assert "Robust: mean accuracy after 2 changes" in markdown
+    for model in metrics:
+        track = metrics[model]["track"]
+        mean, worst = (text.percent(track[name]) for name in names)
+        assert list(table.loc[(model, "track"), names]) == pytest.approx([track[n] for n in names])
+        assert re.search(rf"\| `{model}` .*\| {mean} \| {worst} \|", markdown)
+        assert f'title="worst: {CHANGES["room"]}: {worst}">{mean}</td>' in html
+    card = (changed.report / "model_cards/xgb_mel.md").read_text(encoding="utf-8")
+    mean, worst = (text.percent(metrics["xgb_mel"]["track"][name]) for name in names)
+    assert f"it gets {mean} right on average and {worst} at worst ({CHANGES['room']})" in card
+    assert "90.0 % of its answers are those for the unchanged track" in card
+
+
 @pytest.mark.parametrize("clean_alone", [False, True])
 def test_a_page_without_robustness_says_how_to_have_it(changed: Run, clean_alone: bool) -> None:
     path = changed.evaluation / "robustness.csv"
@@ -700,7 +721,11 @@ def test_a_page_without_robustness_says_how_to_have_it(changed: Run, clean_alone
     html = page_of(changed)
     assert "<code>robustness.enabled: true</code>" in section(html, "robustness")
     assert 'id="chart-robustness"' not in html
+    assert ">Robust</button>" not in html
     assert robustness.in_short(read_results(changed.params, changed.inputs)) == []
+    assert pd.read_csv(changed.report / "comparison.csv")["robust_accuracy"].isna().all()
+    card = (changed.report / "model_cards/xgb_mel.md").read_text(encoding="utf-8")
+    assert "was not measured (`robustness.enabled`)" in card
 
 
 def test_robustness_without_intervals_is_drawn_all_the_same(changed: Run) -> None:

@@ -38,6 +38,20 @@ def test_the_best_model_comes_first_and_unknown_values_are_dashes(tmp_path):
     assert "–" in text.splitlines()[-4]
 
 
+WIDTHS = [(120, True, True), (80, True, False), (120, False, False)]
+
+
+@pytest.mark.parametrize(("width", "known", "shown"), WIDTHS)
+def test_robustness_is_shown_where_it_is_known_and_fits(tmp_path, width, known, shown):
+    rows = ROWS.assign(robust_accuracy=[0.321, None, None]) if known else ROWS
+    rows.to_csv(tmp_path / "comparison.csv", index=False)
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_leaderboard(tmp_path, console)
+    text, _, _ = console.export_text().partition("Report:")
+    assert ("robust" in text, "0.321" in text) == (shown, shown)
+    assert "61 s" in text
+
+
 def test_without_a_comparison_the_remedy_is_named(tmp_path):
     with pytest.raises(ReportError, match="make run"):
         print_leaderboard(tmp_path, Console())

@@ -9,6 +9,7 @@ import pandas as pd
 
 from genreflow import registry
 from genreflow.registry import BASELINE, ENSEMBLE
+from genreflow.registry.changes import CHANGES
 from genreflow.report import text
 from genreflow.report.results import Results
 
@@ -23,7 +24,7 @@ def about(model: str) -> str:
 def axis(results: Results) -> dict[str, Any]:
     """Return the ticks of the interval column and the baseline's position [% of its width]."""
     low, high = _range(results)
-    step = 5 if high - low <= 30 else 10 if high - low <= 60 else 20
+    step = 5 if high - low <= 30 else 10 if high - low <= 40 else 20
     return {
         "ticks": [
             {"at": f"{_position(tick / 100, low, high):.2f}", "label": f"{tick} %"}
@@ -75,6 +76,9 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
                 "luck": _luck(metrics),
                 "balanced": metrics["balanced_accuracy"],
                 "balanced_text": text.percent(metrics["balanced_accuracy"]),
+                "robust": _value(get("robust_accuracy")),
+                "robust_text": text.percent(get("robust_accuracy")),
+                "robust_worst": _worst(metrics),
                 "learnt": results.learnt_from(model)[0],
                 "learnt_text": text.learnt_from(*results.learnt_from(model)),
                 "hard": _value(get("accuracy_hard")),
@@ -96,6 +100,13 @@ def _luck(metrics: dict[str, Any]) -> str:
         if key in metrics
     ]
     return ", ".join(parts)
+
+
+def _worst(metrics: dict[str, Any]) -> str:
+    """Write the change that costs most, and what it leaves; "" where none was measured."""
+    if "worst_change" not in metrics:
+        return ""
+    return f"{CHANGES[metrics['worst_change']]}: {text.percent(metrics['worst_accuracy'])}"
 
 
 def _value(value: float | None) -> float | str:

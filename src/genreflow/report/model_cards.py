@@ -14,7 +14,7 @@ import yaml
 from genreflow import registry
 from genreflow.folds import name_order
 from genreflow.registry import BASELINE
-from genreflow.report import text
+from genreflow.report import robustness, text
 from genreflow.report.costs import Cost
 from genreflow.report.leaderboard import about
 from genreflow.report.page import templates
@@ -46,6 +46,7 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
         levels=[_level(level, metrics) for level, metrics in results.metrics[model].items()],
         confidence=f"{100 * params.evaluation.confidence:g} %",
         versus=_versus(results, model),
+        robustness=robustness.for_the_card(results, model),
         per_genre=[
             {
                 "genre": text.markdown(row["genre"]),

@@ -89,6 +89,35 @@ def describe(results: Results, table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def for_the_card(results: Results, model: str) -> str:
+    """Say in a sentence or two how much `model` still knows."""
+    table = measured(results)
+    if model not in _models(results, table):
+        return (
+            "Whether it still knows a song that came through another codec, rate, level or room "
+            "was not measured (`robustness.enabled`)."
+        )
+    row = _model(results, table, model)
+    return (
+        f"Through another chain: of {_tracks(results, table)} it gets {row['clean_text']} right "
+        f"unchanged. After {text.count(_n_changes(table), 'change')} to the sound that leave the "
+        f"song what it is, it gets {row['robust_text']} right on average and {row['worst_text']} "
+        f"at worst ({row['worst_title']}); {row['agreement_text']} of its answers are those for "
+        "the unchanged track."
+    )
+
+
+def in_the_comparison(results: Results) -> str:
+    """Say what the columns of a comparison mean; "" where nothing was measured."""
+    table = measured(results)
+    if table.empty:
+        return ""
+    return (
+        f"Robust: mean accuracy after {text.count(_n_changes(table), 'change')} to the sound that "
+        f"leave the song what it is, on {_tracks(results, table)}; worst: the least of them."
+    )
+
+
 def _n_changes(table: pd.DataFrame) -> int:
     return table.loc[table["change"] != CLEAN, "change"].nunique()
 

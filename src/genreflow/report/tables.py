@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from genreflow.registry import BASELINE
-from genreflow.report import text
+from genreflow.report import robustness, text
 from genreflow.report.costs import Cost
 from genreflow.report.results import Results
 
@@ -51,6 +51,8 @@ EXTRA = [
     "log_loss",
     "ece",
     "model_mb",
+    "robust_accuracy",
+    "worst_accuracy",
 ]
 """The columns behind them."""
 
@@ -91,12 +93,14 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
         if results.has_baseline
         else ""
     )
+    robust = robustness.in_the_comparison(results)
     parts.append(
         f"{text.count(int(track['n_tracks'].max()), 'test track')}, "
         f"{text.count(len(results.folds), 'fold')}, decisions by soft vote. "
         f"Brackets: {confidence} intervals over tracks (over groups where tracks are "
         f"grouped), one comparison at a time.{baseline} Learns from: training tracks, and "
         "validation tracks held out. Fit: seconds to train one fold."
+        + (f" {robust}" if robust else "")
     )
     return "\n\n".join(parts) + "\n"
 
@@ -123,6 +127,8 @@ def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
                 "p": text.p_value(row["p_adjusted"]),
                 "hard vote": text.percent(row["accuracy_hard"]),
                 "learns from": text.learnt_from(row["n_train"], row["n_valid"]),
+                "robust": text.percent(row["robust_accuracy"]),
+                "worst": text.percent(row["worst_accuracy"]),
                 "ECE": text.ratio(row["ece"]),
                 "fit [s]": text.number(row["fit_seconds"]),
                 "predict [ms/track]": text.number(row["predict_ms_per_track"]),
