@@ -199,6 +199,7 @@ def _steps() -> Iterator[Step]:
             # Those of other packages are part of their code, which is trained with.
             "models": {m.name: (m.title, m.summary, m.features) for m in BUILT_IN.values()},
             "features": {kind.name: kind.title for kind in FEATURES.values()},
+            "changes": CHANGES,
             "defaults": _defaults(),
         },
     )
