@@ -20,7 +20,7 @@ import pytest
 
 from genreflow.params import Params
 from genreflow.registry.changes import CHANGES, CLEAN
-from genreflow.report import answer, artists, corpus_facts, pairs, png, provenance, robustness, text
+from genreflow.report import answer, artists, chain, corpus_facts, pairs, png, provenance, robustness, text
 from genreflow.report.audit import describe_audit
 from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
@@ -33,6 +33,7 @@ from tests.synthetic_results import (
     FEATURES,
     GENRES,
     Run,
+    chain_found,
     evaluate_run,
     explore_run,
     invent_robustness,
@@ -274,7 +275,7 @@ def test_an_exploration_by_other_parameters_is_refused(small: Run, tmp_path: Pat
 
 def test_without_an_evaluation_the_error_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="rule evaluate"):
-        build_report(Params(), Inputs(*[tmp_path] * 7), tmp_path / "report")
+        build_report(Params(), Inputs(*[tmp_path] * 8), tmp_path / "report")
 
 
 def with_metrics(run: Run, changes: dict[str, dict[str, float]]) -> Results:
@@ -475,12 +476,49 @@ def test_what_ignoring_artists_would_claim_stands_beside_the_headline(tmp_path: 
 
 def test_what_was_not_tried_is_named(tmp_path: Path) -> None:
     made = finished(tmp_path)
-    off = {"naive": {"enabled": False}, "ungrouped": {"enabled": False}}
+    off = {name: {"enabled": False} for name in ("naive", "ungrouped", "chain_audit")}
     params = Params.model_validate(made.params.model_dump() | off)
     write_json({"skipped": "naive.enabled is false"}, made.naive)
+    write_json({"skipped": "chain_audit.enabled is false"}, made.chain)
     html = page_of(replace(made, params=params))
-    assert "Not tried (naive.enabled: false and ungrouped.enabled: false)." in html
+    said = "naive.enabled: false, ungrouped.enabled: false and chain_audit.enabled: false"
+    assert f"Not tried ({said})." in html
+    assert "recording chain" not in html
     assert "naive protocol would have claimed" not in html
+
+
+def test_a_chain_that_tells_the_genre_is_warned_of_with_what_gave_it_away(tmp_path: Path) -> None:
+    made = finished(tmp_path, tracks_per_genre=6, windows=3)
+    write_json(chain_found(GENRES, told=True), made.chain)
+    results = read_results(made.params, made.inputs)
+    said = answer.plain_answer(results)
+    assert "without the music: balanced accuracy 40.0 %, chance 10.0 %" in said
+    assert "by bandwidth and format; so models may know recordings" in said
+    html = page_of(made)
+    assert '<span class="tag warn">recording chain</span>' in html
+    assert "clearly more than chance (p = 0.010, groups permuted)" in html
+    assert "<small>alone 30.0 %</small>" in html
+    assert "<td>8.25 kHz</td><td>MPEG/&lt;i&gt; (75 %)</td>" in html
+    assert "Constant offset" not in html, "it gained nothing"
+    assert "audio.augment" in html
+
+
+def test_a_chain_that_chance_explains_is_one_sentence(page: str, run: Run) -> None:
+    results = read_results(run.params, run.inputs)
+    assert chain.warning(results) == []
+    assert "not clearly more than chance (p = 0.40, groups permuted)" in page
+    assert "recording chain</span>" not in page
+    assert "audio.augment" not in page
+
+
+def test_files_that_differ_in_nothing_are_said_to_have_come_the_same_way(run: Run) -> None:
+    found = chain_found(GENRES)
+    same = found | {"chain": {**found["chain"], "traces": []}}
+    results = read_results(run.params, run.inputs)
+    vars(results)["chain"] = same
+    said = chain.describe_chain(results)
+    assert said is not None
+    assert said["summary"].startswith("Every track came the same way")
 
 
 def test_models_that_cannot_be_told_apart_are_named(run: Run) -> None:

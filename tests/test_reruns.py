@@ -474,7 +474,12 @@ def test_the_table_says_what_follows_from_what():
     judging = [f"robustness_{model}" for model in MODELS]
     assert generate.reruns("report.title") == ["report"]
     assert generate.reruns("evaluation.seed") == ["evaluate", "report"]
-    assert generate.reruns("evaluation.confidence") == ["corpus_size", "evaluate", "report"]
+    assert generate.reruns("evaluation.confidence") == [
+        "corpus_size",
+        "chain_audit",
+        "evaluate",
+        "report",
+    ]
     assert generate.reruns("models.cnn") == ["train_cnn", "robustness_cnn", "evaluate", "report"]
     assert generate.reruns("features.handcrafted") == [
         "handcrafted",
@@ -506,6 +511,7 @@ def test_the_table_says_what_follows_from_what():
         "corpus_size",
         "changed",
         *judging,
+        "chain_audit",
         "evaluate",
         "report",
     ]

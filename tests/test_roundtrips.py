@@ -362,7 +362,8 @@ def test_a_plain_repro_makes_the_demo_where_it_is_asked_for_and_nowhere_else(pro
     assert len(list((project.folder / "data/demo").glob("*/*.flac"))) == 60
 
 
-READ = ("evaluate", "explore", "naive", "ungrouped", "corpus_size", "splits", "tracks")
+STUDIES = ("naive", "ungrouped", "corpus_size", "chain_audit")
+READ = ("evaluate", "explore", *STUDIES, "splits", "tracks")
 """Stages whose outputs the report reads."""
 
 

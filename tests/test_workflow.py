@@ -111,6 +111,7 @@ USED = {
     "robustness_cnn": NETWORK,
     "robustness_lstm": NETWORK,
     "robustness_resnet50": NETWORK,
+    "chain_audit": {"sklearn", "statsmodels"},
     "evaluate": {"sklearn", "statsmodels"},
     "explore": {"sklearn"},
     "report": {"altair"},

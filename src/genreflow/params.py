@@ -284,6 +284,12 @@ class Robustness(Section):
         return [CLEAN, *(self.changes if self.enabled else [])]
 
 
+class ChainAudit(Section):
+    """Whether the recording chain tells the genre: codec, bandwidth and levels, without music."""
+
+    enabled: bool = Field(True, description="Whether to find out.")
+
+
 class Exploration(Section):
     """What the report shows of the corpus: maps and rankings of the features, examples."""
 
@@ -331,6 +337,7 @@ class Params(Section):
     ungrouped: Ungrouped = Ungrouped()
     corpus_size: CorpusSize = CorpusSize()
     robustness: Robustness = Robustness()
+    chain_audit: ChainAudit = ChainAudit()
     exploration: Exploration = Exploration()
     report: Report = Report()
 

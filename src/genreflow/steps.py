@@ -169,6 +169,14 @@ def _steps() -> Iterator[Step]:
             facts=model.facts(),
         )
     yield Step(
+        "chain_audit",
+        ("genreflow.studies.chain_audit",),
+        "chain_audit",
+        ("chain_audit",),
+        needs=("audio", "tracks", "splits"),
+        settings=("evaluation.confidence",),
+    )
+    yield Step(
         "evaluate",
         ("genreflow.evaluation.run",),
         "evaluate",
@@ -192,7 +200,7 @@ def _steps() -> Iterator[Step]:
         ("genreflow.report.build",),
         "report",
         ("report",),
-        needs=("evaluate", "naive", "ungrouped", "corpus_size", "explore"),
+        needs=("evaluate", "naive", "ungrouped", "corpus_size", "chain_audit", "explore"),
         facts={
             "baseline": BASELINE,
             "ensemble": ENSEMBLE,

@@ -94,6 +94,28 @@ rule corpus_size:
         "../scripts/corpus_size.py"
 
 
+rule chain_audit:
+    input:
+        audio=expand("results/audio/{shard}.arrow", shard=SHARDS),
+        tracks="results/tracks.parquet",
+        splits="results/splits.parquet",
+    output:
+        found="results/chain.json",
+        cost=cost("chain_audit"),
+    log:
+        "results/logs/chain_audit.log",
+    resources:
+        mem_mb=1000,
+    params:
+        chain_audit=PARAMS.section("chain_audit"),
+        confidence=PARAMS.evaluation.confidence,
+        code=CODE["chain_audit"],
+    message:
+        "Predict the genre from the recording chain alone, without music"
+    script:
+        "../scripts/chain_audit.py"
+
+
 rule explore:
     input:
         handcrafted=features("handcrafted"),
@@ -122,6 +144,7 @@ rule report:
         naive="results/naive.json",
         ungrouped="results/ungrouped.json",
         corpus_size="results/corpus_size.json",
+        chain="results/chain.json",
         exploration="results/exploration",
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",

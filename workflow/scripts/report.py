@@ -16,6 +16,7 @@ with job(snakemake) as running:
             naive=Path(snakemake.input.naive),
             ungrouped=Path(snakemake.input.ungrouped),
             corpus_size=Path(snakemake.input.corpus_size),
+            chain=Path(snakemake.input.chain),
             tracks=Path(snakemake.input.tracks),
             splits=Path(snakemake.input.splits),
             costs=[Path(path) for path in snakemake.input.costs],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from genreflow.registry import BASELINE, ENSEMBLE
-from genreflow.report import artists, pairs, robustness, text
+from genreflow.report import artists, chain, pairs, robustness, text
 from genreflow.report.results import Results
 
 
@@ -26,7 +26,7 @@ def explanation(results: Results) -> list[str]:
         sentences.append(_ensemble(results))
     sentences += robustness.in_short(results)
     sentences.append(artists.in_short(results))
-    return sentences + artists.ignored(results)
+    return sentences + artists.ignored(results) + chain.warning(results)
 
 
 def plain_answer(results: Results) -> str:

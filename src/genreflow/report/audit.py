@@ -86,10 +86,10 @@ def describe_ungrouped(results: Results) -> dict[str, Any] | None:
 
 
 def not_tried(results: Results) -> str:
-    """Name the parameters that keep a protocol from being tried; "" where none does."""
+    """Name the parameters that keep a study from being tried; "" where none does."""
     off = [
         f"{study}.enabled: false"
-        for study in ("naive", "ungrouped")
+        for study in ("naive", "ungrouped", "chain_audit")
         if not results.params.at(study).enabled
     ]
     return f"Not tried ({text.listing(off)})." if off else ""

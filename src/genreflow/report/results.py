@@ -39,7 +39,7 @@ class Inputs:
     ----------
     evaluation, exploration
         Folders that the steps of these names wrote.
-    naive, ungrouped, corpus_size
+    naive, ungrouped, corpus_size, chain
         What the side studies found.
     tracks, splits
         The manifest and the splits.
@@ -52,6 +52,7 @@ class Inputs:
     naive: Path
     ungrouped: Path
     corpus_size: Path
+    chain: Path
     tracks: Path
     splits: Path
     costs: Sequence[Path] = ()
@@ -203,6 +204,12 @@ class Results:
         """Accuracy against training tracks; see :mod:`genreflow.studies.corpus_size`."""
         curve: dict[str, Any] = read_json(_existing(self.inputs.corpus_size))
         return curve
+
+    @cached_property
+    def chain(self) -> dict[str, Any]:
+        """How well the chain alone tells the genre; see :mod:`genreflow.studies.chain_audit`."""
+        found: dict[str, Any] = read_json(_existing(self.inputs.chain))
+        return found
 
     @cached_property
     def model_facts(self) -> dict[str, dict[str, dict[str, Any]]]:

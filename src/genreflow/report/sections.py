@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from genreflow.folds import name_order
 from genreflow.registry import ENSEMBLE
-from genreflow.report import answer, artists, audit, charts, pairs, robustness, text, theme
+from genreflow.report import answer, artists, audit, chain, charts, pairs, robustness, text, theme
 from genreflow.report.confusion import matrices
 from genreflow.report.costs import Cost, read_steps
 from genreflow.report.leaderboard import axis, leaderboard
@@ -235,12 +235,13 @@ def hardest_section(results: Results) -> dict[str, Any]:
 
 
 def audit_section(results: Results) -> dict[str, Any]:
-    """Return the duplicates and what the naive protocol claims."""
+    """Return the duplicates, what other protocols claim, and whether the chain tells the genre."""
     return {
         "audit": audit.describe_audit(results),
         "artists": artists.for_the_audit(results),
         "ungrouped": audit.describe_ungrouped(results),
         "naive": audit.describe_naive(results),
+        "chain": chain.describe_chain(results),
         "not_tried": audit.not_tried(results),
     }
 
