@@ -20,7 +20,17 @@ import pytest
 
 from genreflow.params import Params
 from genreflow.registry.changes import CHANGES, CLEAN
-from genreflow.report import answer, artists, chain, corpus_facts, pairs, png, provenance, robustness, text
+from genreflow.report import (
+    answer,
+    artists,
+    chain,
+    corpus_facts,
+    pairs,
+    png,
+    provenance,
+    robustness,
+    text,
+)
 from genreflow.report.audit import describe_audit
 from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
