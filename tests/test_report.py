@@ -502,8 +502,8 @@ def test_a_chain_that_tells_the_genre_is_warned_of_with_what_gave_it_away(tmp_pa
     write_json(chain_found(GENRES, told=True), made.chain)
     results = read_results(made.params, made.inputs)
     said = answer.plain_answer(results)
-    assert "without the music: balanced accuracy 40.0 %, chance 10.0 %" in said
-    assert "by bandwidth and format; so models may know recordings" in said
+    assert "better than chance: balanced accuracy 40.0 %, chance 10.0 %" in said
+    assert "by bandwidth and format. So models may know recordings" in said
     html = page_of(made)
     assert '<span class="tag warn">recording chain</span>' in html
     assert "clearly more than chance (p = 0.010, groups permuted)" in html

@@ -13,7 +13,7 @@ _WORTH_NAMING = 0.03
 
 
 def _kilohertz(value: Any) -> str:
-    return f"{value / 1000:.3g} kHz"
+    return f"{value / 1000:g} kHz"
 
 
 _TRACES: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -67,9 +67,9 @@ def warning(results: Results) -> list[str]:
         return []
     names = [_name(trace) for trace in _giveaways(found["chain"])]
     return [
-        "The files alone tell the genre, without the music: balanced accuracy "
+        "Without the music, the files alone tell the genre better than chance: balanced accuracy "
         f"{text.percent(found['chain']['balanced_accuracy'])}, chance "
-        f"{text.percent(found['chance'])}, most of it by {text.listing(names)}; so models may "
+        f"{text.percent(found['chance'])}, most of it by {text.listing(names)}. So models may "
         "know recordings rather than genres."
     ]
 
