@@ -493,7 +493,7 @@ def test_what_was_not_tried_is_named(tmp_path: Path) -> None:
     html = page_of(replace(made, params=params))
     said = "naive.enabled: false, ungrouped.enabled: false and chain_audit.enabled: false"
     assert f"Not tried ({said})." in html
-    assert "recording chain" not in html
+    assert "constant offset alone" not in html
     assert "naive protocol would have claimed" not in html
 
 
