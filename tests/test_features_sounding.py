@@ -23,10 +23,6 @@ def music(seconds=4.0, seed=0):
     return np.rint(8000 * note + 400 * rng.standard_normal(len(time))).astype(np.int16)
 
 
-def with_silence(samples, before, after):
-    return np.pad(samples, (round(before * RATE), round(after * RATE)))
-
-
 def by_name(samples, params=ROBUST):
     return dict(
         zip(
@@ -52,7 +48,7 @@ def test_silence_within_a_track_enters_no_statistic():
     whole, found = by_name(track), by_name(broken)
     for name in ("rms_p05", "mfcc_01_mean", "mfcc_01_l_kurtosis", "flatness_mean", "contrast_p95"):
         assert found[name] == pytest.approx(whole[name], rel=0.05, abs=0.05), name
-    assert len(rows_of(with_silence(track, 0, 0), RATE, Mel())) == 4
+    assert len(rows_of(track, RATE, Mel())) == 4
     pause = np.concatenate([track, np.zeros(5 * RATE, np.int16), track])
     loudest = rows_of(pause, RATE, Mel()).max(axis=(1, 2, 3))
     assert loudest.min() > -30

@@ -38,10 +38,15 @@ _NOISY = 0.3
 
 
 def make_copies(samples: Samples, track_id: str, params: Audio) -> Iterator[tuple[str, Samples]]:
-    """Yield the copies of a track that ``params.augment`` asks for, by name.
+    """Yield name and samples, (m,) int16, of each copy of a track that ``params.augment`` asks for.
 
-    They are called like their recipe, and from the second of a recipe on "mix 2" and so forth.
+    Copies are called like their recipe, and from the second of a recipe on "mix 2" and so forth.
     They come in the same order, and are the same, however they are listed.
+
+    Parameters
+    ----------
+    samples, track_id, params
+        As for :func:`make_copy`.
     """
     for recipe, count in sorted(Counter(params.augment).items()):
         for number in range(1, count + 1):

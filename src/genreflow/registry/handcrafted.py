@@ -33,7 +33,9 @@ class Handcrafted(Section):
     n_mfcc: int = Field(13, ge=2, le=40, description="MFCCs of the classic set.")
     rolloff_percent: Fraction = Field(0.85, description="Share of energy below the roll-off.")
     silence_top_db: PositiveFloat = Field(
-        60.0, description="Leading and trailing silence lies so far below the peak [dB]."
+        60.0,
+        description="Without skip_silence: such silence at both ends lies so far below the peak "
+        "[dB].",
     )
 
 

@@ -19,7 +19,7 @@ from genreflow.features.rows import Floats
 from genreflow.registry import FEATURES
 from genreflow.store.files import atomic
 from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
-from genreflow.store.tables import reading, stamp_of, with_stamp
+from genreflow.store.tables import opened, with_stamp
 
 _VALUES = {
     kind.name: pa.list_(pa.field("item", getattr(pa, kind.stored)(), nullable=False))
@@ -80,8 +80,7 @@ def read_tracks(path: Path, kind: str, expected: Stamp) -> Generator[ChangedTrac
     StaleArtifactError
         The file was made by other parameters than `expected`, or is damaged.
     """
-    with reading(path), pq.ParquetFile(path) as file:
-        stamp_of(file.schema_arrow, path).check(expected, path)
+    with opened(path, expected) as file:
         if not file.schema_arrow.equals(_SCHEMA):
             raise StaleArtifactError(f"{path}: has other columns than expected; {REMEDY}")
         for batch in file.iter_batches(batch_size=1, columns=["track_id", "genre", kind]):

@@ -48,10 +48,23 @@ def read_table(path: Path, expected: Stamp, *, columns: list[str] | None = None)
     StaleArtifactError
         The file was made by other parameters than `expected`, or is damaged.
     """
-    with reading(path), pq.ParquetFile(path) as file:
-        stamp_of(file.schema_arrow, path).check(expected, path)
+    with opened(path, expected) as file:
         frame: pd.DataFrame = file.read(columns=columns).to_pandas()
         return frame
+
+
+@contextmanager
+def opened(path: Path, expected: Stamp) -> Iterator[pq.ParquetFile]:
+    """Open a stamped Parquet file for reading.
+
+    Raises
+    ------
+    StaleArtifactError
+        The file was made by other parameters than `expected`, or is damaged.
+    """
+    with reading(path), pq.ParquetFile(path) as file:
+        stamp_of(file.schema_arrow, path).check(expected, path)
+        yield file
 
 
 @contextmanager
