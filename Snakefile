@@ -55,7 +55,7 @@ for model in MODELS.values():
 
 rule all_changed:
     input:
-        expand("results/changed/{change}.parquet", change=VARIANTS),
+        expand("results/changed/{family}.parquet", family=FAMILIES),
 
 
 # Switched off, it is part of no run. But DVC wants every output to exist.

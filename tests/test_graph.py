@@ -171,8 +171,8 @@ def test_parameters_of_rules_and_stages_are_those_of_the_step(rules, stages, pro
             named[place : place + len(every_kind)] = ["features"]
         assert parameters(stages[name]) == named, name
         own = params
-        if step.per == "change":  # which knows nothing of the others
-            own = params.of_change(rules[name].wildcards["change"])
+        if step.per == "family":  # which knows nothing of the others
+            own = params.of_family(rules[name].wildcards["family"])
         assert rules[name].params == [own.section(section) for section in step.sections], name
 
 

@@ -109,14 +109,14 @@ def test_what_is_asked_for_again_comes_back(results: Path) -> None:
 
 
 def test_other_changes_and_what_other_models_said_of_them_step_aside(results: Path) -> None:
-    write(results, *(f"changed/{change}.parquet" for change in ("clean", "room", "noise")))
-    write(results, "changed/notes.parquet", "changed/room.txt", "robustness/cnn.parquet")
+    write(results, *(f"changed/{family}.parquet" for family in ("level", "mp3", "opus")))
+    write(results, "changed/notes.parquet", "changed/mp3.txt", "robustness/cnn.parquet")
     before = files(results)
-    few = Wanted(SHARDS, {"xgb_mel": ["0", "1"]}, ["clean", "noise"])
-    gone = ["changed/room.parquet", "models/cnn/0", "models/cnn/1", "robustness/cnn.parquet"]
+    few = Wanted(SHARDS, {"xgb_mel": ["0", "1"]}, ["level", "opus"])
+    gone = ["changed/mp3.parquet", "models/cnn/0", "models/cnn/1", "robustness/cnn.parquet"]
     assert [path.as_posix() for path in set_aside(results, few)] == gone
     every = {model: ["0", "1"] for model in MODELS}
-    bring_back(results, Wanted(SHARDS, every, ["clean", "room"]))
+    bring_back(results, Wanted(SHARDS, every, ["level", "mp3"]))
     assert files(results) == before
 
 

@@ -207,13 +207,14 @@ def test_the_order_of_changes_does_not_matter():
     )
     assert one == two
     assert one.robustness.variants == ["clean", "mp3_64", "room"]
+    assert one.robustness.families == ["level", "filter", "mp3"]
 
 
-def test_a_change_has_the_parameters_that_it_would_have_alone():
-    both = parse({"robustness": {"changes": ["room", "mp3_64"], "seed": 3}})
-    alone = parse({"robustness": {"changes": ["room"], "seed": 3}})
-    assert both.of_change("room") == alone
-    assert both.of_change("clean") == alone.of_change("clean")
+def test_a_family_of_changes_has_the_parameters_that_it_would_have_alone():
+    both = parse({"robustness": {"changes": ["room", "noise", "mp3_64"], "seed": 3}})
+    alone = parse({"robustness": {"changes": ["room", "noise"], "seed": 3}})
+    assert both.of_family("filter") == alone
+    assert both.of_family("level") == alone.of_family("level")
 
 
 def test_the_tracks_of_the_first_fold_are_changed_unless_all_are_asked_for():

@@ -18,12 +18,12 @@ from genreflow.audio.decode import decode
 from genreflow.features.mel.read import STORED
 from genreflow.params import Params
 from genreflow.registry import FEATURES
-from genreflow.registry.changes import CHANGES, CLEAN, FROM_SOURCE
+from genreflow.registry.changes import CHANGES, CLEAN, FAMILIES, FROM_SOURCE
 from genreflow.robustness import write
 from genreflow.robustness.apply import apply
 from genreflow.robustness.cache import read_tracks
 from genreflow.robustness.judge import judge
-from genreflow.robustness.sources import SourceError
+from genreflow.robustness.sources import SourceError, Sources
 from genreflow.robustness.write import spread, write_changed
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
@@ -53,18 +53,24 @@ class Study:
     def audio(self) -> list[Path]:
         return sorted((self.corpus.folder / "audio").glob("*.arrow"))
 
-    def change(self, change: str, audio: list[Path] | None = None) -> Path:
-        path = self.out / "changed" / f"{change}.parquet"
+    def change(self, *changes: str, audio: list[Path] | None = None) -> list[Path]:
+        """Make some changes; return the files of their families."""
         audio = audio or self.audio
         manifests = [shard.with_suffix(".parquet") for shard in audio]
-        write_changed(change, self.params, audio, manifests, self.corpus.splits, path)
-        return path
+        families = [family for family in FAMILIES if set(FAMILIES[family]) & set(changes)]
+        for family in families:
+            path = self.file(family)
+            write_changed(family, self.params, audio, manifests, self.corpus.splits, path)
+        return [self.file(family) for family in families]
+
+    def file(self, family: str) -> Path:
+        return self.out / "changed" / f"{family}.parquet"
 
     def tracks(self, change: str, kind: str) -> dict[str, np.ndarray]:
-        """Return what the file of a change holds."""
-        stamp = lineage.of_change(change, self.params)
-        path = self.out / "changed" / f"{change}.parquet"
-        return {track.track_id: track.rows for track in read_tracks(path, kind, stamp)}
+        """Return what is there of a change."""
+        (family,) = (name for name, members in FAMILIES.items() if change in members)
+        found = read_tracks(self.file(family), kind, lineage.of_family(family, self.params))
+        return {track.track_id: track.rows for track in found if track.change == change}
 
     def train(self, model: str) -> Path:
         kind = registry.entry(model).features
@@ -74,12 +80,12 @@ class Study:
         )
         return folder
 
-    def judge(self, model: str, *changes: str) -> pd.DataFrame:
+    def judge(self, model: str) -> pd.DataFrame:
         path = self.out / "robustness" / f"{model}.parquet"
         judge(
             model,
             self.params,
-            {change: self.out / "changed" / f"{change}.parquet" for change in changes},
+            [self.file(family) for family in self.params.robustness.families],
             {"0": self.out / "models" / model / "0"},
             self.corpus.splits,
             path,
@@ -180,10 +186,25 @@ def test_so_many_windows_of_a_track_are_judged_as_asked_for(study: Study) -> Non
         np.testing.assert_array_equal(rows.reshape(-1, 31, 32), chosen)
 
 
-@pytest.mark.parametrize("change", [CLEAN, "noise", "mp3_32"])
-def test_a_second_time_and_other_orders_give_the_same_bytes(study: Study, change: str) -> None:
-    first = study.change(change).read_bytes()
-    assert study.change(change, audio=study.audio[::-1]).read_bytes() == first
+def test_every_change_is_of_one_family() -> None:
+    assert sorted(sum(FAMILIES.values(), ())) == sorted([CLEAN, *CHANGES])
+
+
+def test_a_second_time_and_other_orders_give_the_same_bytes(study: Study) -> None:
+    first = [path.read_bytes() for path in study.change(CLEAN, *CHANGES)]
+    assert len(first) == len(FAMILIES)
+    again = study.change(CLEAN, *CHANGES, audio=study.audio[::-1])
+    assert [path.read_bytes() for path in again] == first
+
+
+def test_a_change_does_not_depend_on_which_others_are_asked_for(study: Study) -> None:
+    study.change("room")
+    beside_others = study.tracks("room", "mel")
+    alone = study.asking(changes=["room"])
+    alone.change("room")
+    assert alone.tracks("noise", "mel") == {}
+    for track, rows in alone.tracks("room", "mel").items():
+        np.testing.assert_array_equal(rows, beside_others[track])
 
 
 def test_a_track_does_not_depend_on_who_else_is_tested(
@@ -196,9 +217,7 @@ def test_a_track_does_not_depend_on_who_else_is_tested(
     splits.loc[splits["track_id"] == "hiss/8.wav", "role"] = "train"
     tables.write_table(splits, tmp_path / "splits.parquet", stamp)
     fewer = replace(study, corpus=Corpus(tmp_path, corpus.params), out=tmp_path / "fewer")
-    path = fewer.out / "changed/room.parquet"
-    manifests = [shard.with_suffix(".parquet") for shard in study.audio]
-    write_changed("room", study.params, study.audio, manifests, fewer.corpus.splits, path)
+    fewer.change("room", audio=study.audio)
     part = fewer.tracks("room", "handcrafted")
     assert sorted(part) == [track for track in TESTED if track != "hiss/8.wav"]
     for track, rows in part.items():
@@ -236,7 +255,7 @@ def test_a_track_as_short_as_any_survives_every_change_that_keeps_its_length(
         if change != FROM_SOURCE:
             track = write._Track("a.wav", "drone", samples)
             try:
-                changed = write._changed(track, change, short, None)
+                changed = write._changed(track, change, short, Sources(short, []))
             except write.RejectedError as error:
                 lengths[change] = str(error)
             else:
@@ -283,7 +302,6 @@ def redecoded(corpus: Corpus) -> Corpus:
 def test_one_channel_is_the_sources_first_one(study: Study, tmp_path: Path) -> None:
     study = in_stereo(study, tmp_path).asking(windows_per_track=100)
     study.change(FROM_SOURCE)
-    study.change(CLEAN)
     alone, mixed = (study.tracks(change, "mel") for change in (FROM_SOURCE, CLEAN))
     assert sorted(alone) == TESTED
     for track, rows in alone.items():
@@ -315,7 +333,7 @@ def test_a_recording_that_is_another_one_now_is_not_judged_in_silence(
     said = "can't be read any more" if change == "gone" else "has changed"
     with pytest.raises(SourceError, match=rf"hiss/9\.wav: {said} since it was decoded.*rerun"):
         study.change(FROM_SOURCE)
-    assert not (study.out / "changed" / f"{FROM_SOURCE}.parquet").exists()
+    assert not study.file("level").exists()
 
 
 def test_no_source_is_opened_where_all_are_mono(
@@ -323,7 +341,8 @@ def test_no_source_is_opened_where_all_are_mono(
 ) -> None:
     monkeypatch.setattr("genreflow.robustness.sources.decode", None)
     monkeypatch.setattr("genreflow.robustness.sources.read_layout", None)
-    assert study.change(FROM_SOURCE).stat().st_size
+    study.change(FROM_SOURCE)
+    assert sorted(study.tracks(FROM_SOURCE, "mel")) == TESTED
 
 
 # What may be read
@@ -333,8 +352,10 @@ def test_tracks_made_with_other_parameters_are_refused(study: Study) -> None:
     study.change("noise")
     with pytest.raises(StaleArtifactError, match=r"robustness\.seed=0.*robustness\.seed=1"):
         study.asking(seed=1).tracks("noise", "mel")
-    # Other changes are nothing to this one.
-    study.asking(changes=["noise", "room"]).tracks("noise", "mel")
+    with pytest.raises(StaleArtifactError, match=r"robustness\.changes="):
+        study.asking(changes=["noise", "mp3_64"]).tracks("noise", "mel")
+    # Other families are nothing to this one.
+    study.asking(changes=FAMILIES["filter"]).tracks("noise", "mel")
 
 
 def test_other_audio_than_that_of_the_splits_is_refused(study: Study, tmp_path: Path) -> None:
@@ -346,7 +367,7 @@ def test_other_audio_than_that_of_the_splits_is_refused(study: Study, tmp_path: 
 
 
 def test_a_damaged_file_is_refused(study: Study) -> None:
-    path = study.change(CLEAN)
+    (path,) = study.change(CLEAN)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(StaleArtifactError, match="can't be read"):
         study.tracks(CLEAN, "mel")
@@ -363,10 +384,11 @@ def model(request: pytest.FixtureRequest) -> str:
 def test_with_all_windows_a_model_says_of_unchanged_tracks_what_it_said_before(
     study: Study, model: str
 ) -> None:
-    study = study.asking(windows_per_track=100)
+    study = study.asking(windows_per_track=100, changes=["quieter"])
     folder = study.train(model)
     study.change(CLEAN)
-    found = study.judge(model, CLEAN).set_index("track_id")
+    found = study.judge(model)
+    found = found[found["change"] == CLEAN].set_index("track_id")
     stamp = lineage.of_predictions(model, study.params)
     table = tables.read_table(folder / "predictions.parquet", stamp)
     test = table[table["role"] == "test"].groupby("track_id")
@@ -375,23 +397,30 @@ def test_with_all_windows_a_model_says_of_unchanged_tracks_what_it_said_before(
     np.testing.assert_allclose(found.loc[TESTED, list(GENRES)], test[list(GENRES)].mean(), 1e-5)
 
 
-def test_changes_come_in_the_order_asked_for_and_with_the_same_bytes(
+def test_judgements_come_in_the_order_of_the_registry_and_with_the_same_bytes(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    study = study.asking(changes=["quieter", "treble_up", "noise", "one_channel"])
     study.train("svm_mel")
-    for change in (CLEAN, "noise", "treble_up"):
-        study.change(change)
-    table = study.judge("svm_mel", CLEAN, "noise", "treble_up")
-    assert table["change"].unique().tolist() == [CLEAN, "noise", "treble_up"]
+    study.change(CLEAN, "noise")
+    table = study.judge("svm_mel")
+    changes = [CLEAN, *study.params.robustness.changes]
+    assert table["change"].unique().tolist() == changes
+    pd.testing.assert_frame_equal(
+        table,
+        table.assign(order=table["change"].map(changes.index))
+        .sort_values(["fold", "order", "track_id"])
+        .drop(columns="order"),
+    )
     assert (table.groupby("change")["track_id"].agg(sorted).map(tuple) == tuple(TESTED)).all()
     assert not np.allclose(*(table.loc[table["change"] == c, GENRES[0]] for c in (CLEAN, "noise")))
     path = study.out / "robustness/svm_mel.parquet"
     first = path.read_bytes()
-    study.judge("svm_mel", CLEAN, "noise", "treble_up")
+    study.judge("svm_mel")
     assert path.read_bytes() == first
     # However many tracks are read at a time.
     monkeypatch.setattr("genreflow.robustness.judge.READ_ROWS", 1)
-    pd.testing.assert_frame_equal(study.judge("svm_mel", CLEAN, "noise", "treble_up"), table)
+    pd.testing.assert_frame_equal(study.judge("svm_mel"), table)
 
 
 def test_a_model_of_other_parameters_is_refused(study: Study) -> None:
@@ -403,7 +432,7 @@ def test_a_model_of_other_parameters_is_refused(study: Study) -> None:
     )
     other = replace(study, params=study.params.model_copy(update={"models": deeper}))
     with pytest.raises(StaleArtifactError, match=r"models/xgb_mel/0: the model was made with .*3"):
-        other.judge("xgb_mel", CLEAN)
+        other.judge("xgb_mel")
 
 
 def test_further_seeds_leave_what_the_first_one_said_alone(study: Study) -> None:
@@ -415,19 +444,19 @@ def test_further_seeds_leave_what_the_first_one_said_alone(study: Study) -> None
 
 def test_switched_off_nothing_is_changed_and_no_model_is_loaded(study: Study) -> None:
     study = study.asking(enabled=False)
-    assert study.params.robustness.variants == [CLEAN]
+    assert study.params.robustness.families == ["level"]
     study.change(CLEAN)
     assert study.tracks(CLEAN, "mel") == {}
-    table = study.judge("xgb_mel", CLEAN)
+    table = study.judge("xgb_mel")
     assert (list(table.columns), len(table)) == (["fold", "track_id", "change", "genre"], 0)
 
 
 def test_genres_may_be_called_like_columns(tmp_path: Path) -> None:
     names = ("change", "fold", "genre")
     corpus = make_corpus(tmp_path / "corpus", genres=names)
-    study = Study(corpus, corpus.params, tmp_path)
+    study = Study(corpus, corpus.params, tmp_path).asking(changes=["quieter"])
     study.train("xgb_mel")
     study.change(CLEAN)
-    table = study.judge("xgb_mel", CLEAN)
+    table = study.judge("xgb_mel")
     assert list(table.columns)[4:] == ["change_", "fold_", "genre_"]
     assert set(table["genre"]) == set(names)

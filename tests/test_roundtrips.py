@@ -336,7 +336,7 @@ def test_switched_off_no_track_is_changed_and_dvc_still_finds_its_outputs(projec
     project.run("bash", "workflow/record.sh")
     assert outdated_stages(project) == set()
     assert plan(project).jobs == {}
-    assert [path.name for path in changed.iterdir()] == ["clean.parquet"]
+    assert [path.name for path in changed.iterdir()] == ["level.parquet"]
     project.edit(**{"robustness.enabled": True})
     project.snakemake()
     assert {path.name: path.read_bytes() for path in changed.iterdir()} == before

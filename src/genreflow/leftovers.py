@@ -17,7 +17,7 @@ from genreflow.corpus.scan import list_shards
 from genreflow.folds import training_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, entry
-from genreflow.registry.changes import CHANGES, CLEAN
+from genreflow.registry.changes import FAMILIES
 from genreflow.registry.entry import METADATA, PREDICTIONS, RESUME
 
 ASIDE = Path("aside")
@@ -32,8 +32,8 @@ class Wanted:
     shards: Collection[str]
     trainings: Mapping[str, Collection[str]]
     """Of each model."""
-    changes: Collection[str] = ()
-    """Of test tracks."""
+    families: Collection[str] = ()
+    """Of changes of test tracks."""
 
     @classmethod
     def by(cls, params: Params, genres: Collection[str]) -> Wanted:
@@ -44,7 +44,7 @@ class Wanted:
                 model: training_names(params.splits, params.at(entry(model).section).seeds)
                 for model in params.evaluation.models
             },
-            params.robustness.variants,
+            params.robustness.families,
         )
 
     def asks_for(self, path: Path) -> bool | None:
@@ -56,8 +56,8 @@ class Wanted:
                 return path.stem in self.shards
             case ("models", model, training) if _is_training(training):
                 return training in self.trainings.get(model, ())
-            case ("changed", _) if path.stem in (CLEAN, *CHANGES) and path.suffix == ".parquet":
-                return path.stem in self.changes
+            case ("changed", _) if path.stem in FAMILIES and path.suffix == ".parquet":
+                return path.stem in self.families
             case ("robustness", _) if path.suffix == ".parquet":
                 return path.stem in self.trainings
         return None

@@ -39,9 +39,9 @@ def of_model(model: str, params: Params) -> Stamp:
     return stamp(entry(model).step, params, kind="model")
 
 
-def of_change(change: str, params: Params) -> Stamp:
-    """Return the stamp of the test tracks after a change; other changes are not in it."""
-    return stamp("changed", params.of_change(change))
+def of_family(family: str, params: Params) -> Stamp:
+    """Return the stamp of the test tracks after a family of changes; others are not in it."""
+    return stamp("changed", params.of_family(family))
 
 
 def of_answers(model: str, params: Params) -> Stamp:

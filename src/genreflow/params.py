@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from genreflow import registry
 from genreflow.errors import GenreflowError
-from genreflow.registry.changes import CHANGES, CLEAN
+from genreflow.registry.changes import CHANGES, CLEAN, FAMILIES
 from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section, Seed
 
 _LARGEST = 256 * 1024
@@ -280,8 +280,17 @@ class Robustness(Section):
 
     @property
     def variants(self) -> list[str]:
-        """What is made of each track: itself, and then all changes; itself alone if disabled."""
-        return [CLEAN, *(self.changes if self.enabled else [])]
+        """What is made of each track: itself, and then all changes; nothing if disabled."""
+        return [CLEAN, *self.changes] if self.enabled else []
+
+    @property
+    def families(self) -> list[str]:
+        """The families that something is made of; that of the track itself even if disabled."""
+        return [
+            family
+            for family, members in FAMILIES.items()
+            if CLEAN in members or set(members) & set(self.variants)
+        ]
 
 
 class ChainAudit(Section):
@@ -375,11 +384,10 @@ class Params(Section):
         models: Section = self.models
         return self.model_copy(update={"models": models.model_copy(update={model: trained})})
 
-    def of_change(self, change: str) -> Params:
-        """Return the parameters that a change has: those it would have as the only one."""
-        alone = self.robustness.model_copy(
-            update={"changes": [name for name in self.robustness.changes if name == change]}
-        )
+    def of_family(self, family: str) -> Params:
+        """Return the parameters that a family of changes has: those of the only one."""
+        own = [change for change in self.robustness.changes if change in FAMILIES[family]]
+        alone = self.robustness.model_copy(update={"changes": own})
         return self.model_copy(update={"robustness": alone})
 
     def at(self, name: str) -> Any:

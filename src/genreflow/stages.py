@@ -119,8 +119,8 @@ def jobs_of(step: Step, params: Params, genres: Sequence[str]) -> Sequence[str |
             return list(list_shards(genres, params.corpus.shards_per_genre))
         case "training":
             return training_names(params.splits, params.at(step.sections[0]).seeds)
-        case "change":
-            return params.robustness.variants
+        case "family":
+            return params.robustness.families
     return [None]
 
 

@@ -16,7 +16,7 @@ from genreflow.params import Params
 from genreflow.registry import BASELINE, BUILT_IN, ENSEMBLE, FEATURES, MODELS, PROBES, features_of
 from genreflow.registry.changes import CHANGES
 
-Fan = Literal["genre", "shard", "training", "change"]
+Fan = Literal["genre", "shard", "training", "family"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Step:
         Single parameters of other sections that it reads, too: most of them decide which files it
         reads or makes.
     per
-        What there is one job for: each genre, shard, training (a fold with a seed) or change of
-        test tracks; None where one job does it all.
+        What there is one job for: each genre, shard, training (a fold with a seed) or family of
+        changes; None where one job does it all.
     facts
         What the registry says to it. It counts as code: titles, where they are printed.
     """
@@ -69,7 +69,7 @@ class Step:
         Parameters
         ----------
         job
-            A genre, shard, training or change, or the wildcard that stands for it.
+            A genre, shard, training or family, or the wildcard that stands for it.
         """
         folder = PurePosixPath("benchmarks")
         return folder / (f"{self.name}.json" if job is None else f"{self.name}/{job}.json")
@@ -156,7 +156,7 @@ def _steps() -> Iterator[Step]:
         (*(kind.section for kind in FEATURES.values()), "robustness"),
         needs=("audio", "splits"),
         settings=("corpus.root", "corpus.labels"),
-        per="change",
+        per="family",
         facts={kind.name: kind.stored for kind in FEATURES.values()},
     )
     for model in MODELS.values():

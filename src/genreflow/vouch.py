@@ -52,9 +52,9 @@ def _stamped(params: Params, genres: Collection[str]) -> Iterator[tuple[PurePosi
             predictions = MODELS[model].artifact(training, PREDICTIONS)
             yield predictions, lineage.of_predictions(model, alone)
     if params.robustness.enabled:
-        for change in params.robustness.variants:
-            changed = PurePosixPath("changed", f"{change}.parquet")
-            yield changed, lineage.of_change(change, params)
+        for family in params.robustness.families:
+            changed = PurePosixPath("changed", f"{family}.parquet")
+            yield changed, lineage.of_family(family, params)
         for model in params.evaluation.models:
             answers = PurePosixPath("robustness", f"{model}.parquet")
             yield answers, lineage.of_answers(model, params)

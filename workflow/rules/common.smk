@@ -36,7 +36,7 @@ TRAININGS = {
     model: training_names(PARAMS.splits, PARAMS.at(MODELS[model].section).seeds)
     for model in MODELS
 }
-VARIANTS = PARAMS.robustness.variants
+FAMILIES = PARAMS.robustness.families
 CODE = code_digests()
 PROBED = {features_of(model).name for model in PROBES}
 
@@ -78,7 +78,7 @@ wildcard_constraints:
     genre="[^/]+",
     shard="[^/]+",
     training="[0-9]+([.][0-9]+)?",
-    change="[^/]+",
+    family="[^/]+",
 
 
 def corpus_folder(wildcards):

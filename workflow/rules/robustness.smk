@@ -1,4 +1,4 @@
-# Whether models still know the song. A job of `changed` changes the test tracks in one way; then
+# Whether models still know the song. A job of `changed` makes one family of changes; then
 # each model judges all of them in one job, `robustness_cnn`, `robustness_svm_mel`, …
 
 
@@ -8,22 +8,22 @@ rule changed:
         manifests=expand("results/audio/{shard}.parquet", shard=SHARDS),
         splits="results/splits.parquet",
     output:
-        tracks="results/changed/{change}.parquet",
-        cost=cost("changed", "{change}"),
+        tracks="results/changed/{family}.parquet",
+        cost=cost("changed", "{family}"),
     log:
-        "results/logs/changed/{change}.log",
+        "results/logs/changed/{family}.log",
     resources:
         mem_mb=1000,
     params:
         **{kind.name: PARAMS.section(kind.section) for kind in FEATURES.values()},
         root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
         labels=lambda wildcards: PARAMS.corpus.labels,
-        robustness=lambda wildcards: PARAMS.of_change(wildcards.change).section(
+        robustness=lambda wildcards: PARAMS.of_family(wildcards.family).section(
             "robustness"
         ),
         code=CODE["changed"],
     message:
-        "Change the test tracks: {wildcards.change}"
+        "Change the test tracks: {wildcards.family}"
     script:
         "../scripts/changed.py"
 
@@ -34,7 +34,7 @@ for model in MODELS.values():
         name:
             model.robustness_step
         input:
-            changed=expand("results/changed/{change}.parquet", change=VARIANTS),
+            changed=expand("results/changed/{family}.parquet", family=FAMILIES),
             models=[
                 f"results/{model.artifact(fold, name)}"
                 for fold in changed_folds(PARAMS.splits, PARAMS.robustness)

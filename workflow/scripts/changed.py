@@ -1,4 +1,4 @@
-"""Put the test tracks through one change."""
+"""Put the test tracks through one family of changes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ with job(snakemake) as running:
     from genreflow.robustness.write import write_changed
 
     write_changed(
-        snakemake.wildcards.change,
+        snakemake.wildcards.family,
         running.params,
         [Path(path) for path in snakemake.input.samples],
         [Path(path) for path in snakemake.input.manifests],

@@ -11,7 +11,7 @@ with job(snakemake) as running:
     judge(
         snakemake.params.name,
         running.params,
-        {Path(path).stem: Path(path) for path in snakemake.input.changed},
+        [Path(path) for path in snakemake.input.changed],
         {folder.name: folder for folder in sorted(folders)},
         Path(snakemake.input.splits),
         Path(snakemake.output.answers),

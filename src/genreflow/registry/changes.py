@@ -30,3 +30,12 @@ CHANGES: dict[str, str] = {
 
 FROM_SOURCE = "one_channel"
 """The change that can't be made of the cache, which is mono: the source is decoded once more."""
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "level": (CLEAN, "quieter", "louder", "silence_25ms", "silence_1s", FROM_SOURCE),
+    "filter": ("band_16khz", "band_11khz", "treble_up", "treble_down", "noise", "room"),
+    "mp3": ("mp3_128", "mp3_64", "mp3_32"),
+    "opus": ("opus_32",),
+    "tempo": ("faster", "slower", "higher", "lower"),
+}
+"""What is made in one job, about as long each: to start one takes as long as many a change."""

@@ -1,7 +1,7 @@
 """Changed tracks as models see them: what the files hold, how they are written and read.
 
-A file holds one change: per track and kind of features the rows that a model reads, in the
-precision that the features are stored in. The changed audio itself is never written.
+A file holds a family of changes: per track, change and kind of features the rows that a model
+reads, in the precision that the features are stored in. The changed audio is never written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _VALUES = {
     kind.name: pa.list_(pa.field("item", getattr(pa, kind.stored)(), nullable=False))
     for kind in FEATURES.values()
 }
-_SCHEMA = pa.schema([("track_id", pa.string()), ("genre", pa.string()), *_VALUES.items()])
+_KEYS = ("track_id", "genre", "change")
+_SCHEMA = pa.schema([*((name, pa.string()) for name in _KEYS), *_VALUES.items()])
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,19 @@ class ChangedTrack:
 
     track_id: str
     genre: str
+    change: str
     rows: Floats
 
 
 class Writer:
-    """Adds one track after the other; see :func:`new_file`."""
+    """Adds one changed track after the other; see :func:`new_file`."""
 
     def __init__(self, file: pq.ParquetWriter) -> None:
         self._file = file
 
-    def add(self, track_id: str, genre: str, rows: Mapping[str, Floats]) -> None:
-        """Write a track: of every kind of features the rows, (n, ...)."""
-        columns = [pa.array([track_id], pa.string()), pa.array([genre], pa.string())]
+    def add(self, track_id: str, genre: str, change: str, rows: Mapping[str, Floats]) -> None:
+        """Write a track after a change: of every kind of features the rows, (n, ...)."""
+        columns = [pa.array([name], pa.string()) for name in (track_id, genre, change)]
         for kind, of_lists in _VALUES.items():
             values = np.ascontiguousarray(rows[kind], dtype=FEATURES[kind].stored).ravel()
             offsets = pa.array([0, len(values)], pa.int32())
@@ -55,7 +57,7 @@ class Writer:
 
 @contextmanager
 def new_file(path: Path, stamp: Stamp) -> Iterator[Writer]:
-    """Write the tracks of one change, atomically, and with the same bytes for the same tracks."""
+    """Write changed tracks, atomically, and with the same bytes for the same tracks."""
     # Sorted by their bytes, levels take a quarter less room, and less time.
     split = [f"{kind}.list.element" for kind in _VALUES]
     with (
@@ -73,7 +75,7 @@ def new_file(path: Path, stamp: Stamp) -> Iterator[Writer]:
 
 
 def read_tracks(path: Path, kind: str, expected: Stamp) -> Generator[ChangedTrack]:
-    """Yield the tracks of a file with their rows of one kind of features, one at a time.
+    """Yield the changed tracks of a file with their rows of one kind of features, one at a time.
 
     Raises
     ------
@@ -83,6 +85,6 @@ def read_tracks(path: Path, kind: str, expected: Stamp) -> Generator[ChangedTrac
     with opened(path, expected) as file:
         if not file.schema_arrow.equals(_SCHEMA):
             raise StaleArtifactError(f"{path}: has other columns than expected; {REMEDY}")
-        for batch in file.iter_batches(batch_size=1, columns=["track_id", "genre", kind]):
+        for batch in file.iter_batches(batch_size=1, columns=[*_KEYS, kind]):
             rows = batch[kind].flatten().to_numpy().astype(np.float32)
-            yield ChangedTrack(batch["track_id"][0].as_py(), batch["genre"][0].as_py(), rows)
+            yield ChangedTrack(rows=rows, **{name: batch[name][0].as_py() for name in _KEYS})

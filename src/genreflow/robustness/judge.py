@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 def judge(
     name: str,
     params: Params,
-    changed: Mapping[str, Path],
+    changed: Sequence[Path],
     models: Mapping[str, Path],
     splits: Path,
     out: Path,
@@ -42,16 +42,15 @@ def judge(
     params
         All parameters.
     changed
-        What :func:`genreflow.robustness.write.write_changed` wrote, by the change, in the order of
-        the rows to write.
+        What :func:`genreflow.robustness.write.write_changed` wrote, a file for each family.
     models
         Folder of the model of each chosen fold (its first seed), by the fold.
     splits
         The splits.
     out
         Parquet table to write: fold, track_id, change, genre (the true one), and one probability
-        column per genre, the mean over the track's windows; no rows where ``robustness.enabled`` is
-        false.
+        column per genre, the mean over the track's windows; sorted by fold, change (as in the
+        registry) and track. No rows where ``robustness.enabled`` is false.
 
     Raises
     ------
@@ -66,18 +65,17 @@ def judge(
         return
     table = read_table(splits, lineage.stamp("splits", params))
     tested = table[table["role"] == "test"].groupby("fold")["track_id"].agg(set)
+    order = {change: i for i, change in enumerate(params.robustness.variants)}
     parts = []
     for fold, folder in models.items():
         model = _load(name, folder, params)
-        for change, path in changed.items():
-            answers = _judge_file(model, path, change, tested[fold], params)
-            answers.insert(0, "change", change)
-            answers.insert(0, "fold", fold)
-            parts.append(answers)
-        log.info("fold %s: %d changes judged", fold, len(changed))
-    found = pd.concat(parts, ignore_index=True)
-    shares = [column for column in found.columns if column not in OF_CHANGED]
-    write_table(found[[*OF_CHANGED, *shares]], out, stamp)
+        answers = pd.concat([_judge_file(model, path, tested[fold], params) for path in changed])
+        answers = answers.assign(order=answers["change"].map(order))
+        answers = answers.sort_values(["order", "track_id"]).drop(columns="order")
+        answers.insert(0, "fold", fold)
+        parts.append(answers)
+        log.info("fold %s: %d changed tracks judged", fold, len(answers))
+    write_table(pd.concat(parts, ignore_index=True), out, stamp)
 
 
 def _load(name: str, folder: Path, params: Params) -> Model[Any]:
@@ -88,30 +86,25 @@ def _load(name: str, folder: Path, params: Params) -> Model[Any]:
 
 
 def _judge_file(
-    model: Model[Any], path: Path, change: str, tested: Collection[str], params: Params
+    model: Model[Any], path: Path, tested: Collection[str], params: Params
 ) -> pd.DataFrame:
-    """Return track_id, genre and the mean probabilities of the tracks in `tested`."""
+    """Return track_id, change, genre and the mean probabilities of the tracks in `tested`."""
     signature = model.signature
     kind = registry.features_of(signature.model).name
-    stamp = lineage.of_change(change, params)
-    tracks, means = [], []
+    stamp = lineage.of_family(path.stem, params)
+    keys, means = [], []
     with closing(read_tracks(path, kind, stamp)) as every:
         for batch in _batches((track for track in every if track.track_id in tested), signature):
             with runtime.limited(model.params.threads):
                 found = answer(model, np.concatenate([rows for _, rows in batch]))
             ends = np.cumsum([len(rows) for _, rows in batch])
             for (track, _), of_track in zip(batch, np.split(found, ends[:-1]), strict=True):
-                tracks.append((track.track_id, track.genre))
+                keys.append((track.track_id, track.change, track.genre))
                 means.append(of_track.mean(axis=0, dtype=np.float64))
     columns = [column_of(genre) for genre in signature.genres]
     shares = np.array(means, dtype=np.float32).reshape(len(means), len(columns))
-    return pd.concat(
-        [
-            pd.DataFrame(tracks, columns=["track_id", "genre"], dtype=str),
-            pd.DataFrame(shares, columns=columns),
-        ],
-        axis=1,
-    )
+    index = pd.DataFrame(keys, columns=list(OF_CHANGED[1:]), dtype=str)
+    return pd.concat([index, pd.DataFrame(shares, columns=columns)], axis=1)
 
 
 def _batches(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -33,18 +33,11 @@ class Sources:
     manifests
         Of all shards of the cache: they say how many channels a recording has, and which it was.
 
-    Raises
-    ------
-    genreflow.store.stamp.StaleArtifactError
-        A manifest was made by other parameters.
     """
 
     def __init__(self, params: Params, manifests: Sequence[Path]) -> None:
         self._params = params
-        stamp = lineage.stamp("audio", params)
-        columns = ["track_id", "shard", "channels", "source_sha256"]
-        tables = [read_table(path, stamp, columns=columns) for path in manifests]
-        self._facts = pd.concat(tables).set_index("track_id")
+        self._manifests = manifests
         # Listing takes time, and the files of mono recordings aren't needed.
         self._files_of = cache(self._list_files)
 
@@ -62,6 +55,8 @@ class Sources:
             The recording is gone, or has changed since it was decoded.
         genreflow.audio.decode.RejectedError
             The channel is silent.
+        genreflow.store.stamp.StaleArtifactError
+            A manifest was made by other parameters.
         """
         facts = self._facts.loc[track_id]
         if facts["channels"] == 1:
@@ -78,6 +73,13 @@ class Sources:
                 "(one_channel); rerun `snakemake`, or take one_channel out of robustness.changes"
             )
         return decode(path, self._params.audio, channel=0).samples
+
+    @cached_property
+    def _facts(self) -> pd.DataFrame:
+        stamp = lineage.stamp("audio", self._params)
+        columns = ["track_id", "shard", "channels", "source_sha256"]
+        tables = [read_table(path, stamp, columns=columns) for path in self._manifests]
+        return pd.concat(tables).set_index("track_id")
 
     def _list_files(self, shard: str) -> dict[str, Path]:
         corpus = self._params.corpus

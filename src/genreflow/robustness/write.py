@@ -1,4 +1,4 @@
-"""The step `changed`: test tracks after one change, described as training's tracks were.
+"""The step `changed`: test tracks after some changes, described as training's tracks were.
 
 A track at a time is changed and described through the code that its features came from, so that
 no second copy of the corpus comes about. What a change leaves too short or silent would be set
@@ -22,7 +22,7 @@ from genreflow.features.rows import Floats, Integers
 from genreflow.folds import changed_folds
 from genreflow.params import Params
 from genreflow.registry import FEATURES
-from genreflow.registry.changes import CLEAN, FROM_SOURCE
+from genreflow.registry.changes import CLEAN, FAMILIES, FROM_SOURCE
 from genreflow.robustness.apply import apply
 from genreflow.robustness.cache import new_file
 from genreflow.robustness.sources import Sources
@@ -40,19 +40,19 @@ class _Track:
 
 
 def write_changed(
-    change: str,
+    family: str,
     params: Params,
     audio: Sequence[Path],
     manifests: Sequence[Path],
     splits: Path,
     out: Path,
 ) -> None:
-    """Change the test tracks of the chosen folds, and write what models see of them.
+    """Make a family of changes of the chosen folds' test tracks, and write what models see of them.
 
     Parameters
     ----------
-    change
-        One of the parameters' `robustness.variants`.
+    family
+        One of the parameters' `robustness.families`.
     params
         All parameters.
     audio, manifests
@@ -60,8 +60,8 @@ def write_changed(
     splits
         The splits.
     out
-        File to write (:mod:`genreflow.robustness.cache`): the tracks in the order of the shards;
-        none where ``robustness.enabled`` is false.
+        File to write (:mod:`genreflow.robustness.cache`): the tracks in the order of the shards,
+        each with its changes; none where ``robustness.enabled`` is false.
 
     Raises
     ------
@@ -71,20 +71,22 @@ def write_changed(
         A recording that must be decoded once more is gone, or another one.
     """
     tested = _tested(splits, params) if params.robustness.enabled else set()
-    with new_file(out, lineage.of_change(change, params)) as file:
+    changes = [change for change in params.robustness.variants if change in FAMILIES[family]]
+    with new_file(out, lineage.of_family(family, params)) as file:
         if not tested:
             return
-        sources = Sources(params, manifests) if change == FROM_SOURCE else None
+        sources = Sources(params, manifests)
         for track in _tracks(audio, splits, params, tested):
-            try:
-                samples = _changed(track, change, params, sources)
-            except RejectedError as error:
-                log.info("%s is left out: after %s it %s", track.track_id, change, error)
-            else:
-                file.add(track.track_id, track.genre, _rows(samples, params))
+            for change in changes:
+                try:
+                    samples = _changed(track, change, params, sources)
+                except RejectedError as error:
+                    log.info("%s is left out: after %s it %s", track.track_id, change, error)
+                else:
+                    file.add(track.track_id, track.genre, change, _rows(samples, params))
 
 
-def _changed(track: _Track, change: str, params: Params, sources: Sources | None) -> Samples:
+def _changed(track: _Track, change: str, params: Params, sources: Sources) -> Samples:
     """Return the samples of a changed track.
 
     Raises
@@ -94,7 +96,7 @@ def _changed(track: _Track, change: str, params: Params, sources: Sources | None
     """
     if change == CLEAN:
         return track.samples
-    if sources is not None:
+    if change == FROM_SOURCE:
         return sources.first_channel(track.track_id, track.samples)
     rate, seed = params.audio.sample_rate, params.robustness.seed
     samples = apply(change, track.samples, rate, seed, track.track_id)
