@@ -274,7 +274,7 @@ class Robustness(Section):
         "first", description="Whose test tracks: those of the first fold, or of every fold."
     )
     windows_per_track: PositiveInt = Field(
-        4, description="Mel windows judged of a track, evenly spaced."
+        3, description="Mel windows judged of a track, evenly spaced."
     )
     seed: Seed = Field(0, description="Seed of the noise and of the room.")
 

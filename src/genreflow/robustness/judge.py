@@ -15,10 +15,10 @@ from genreflow import lineage, registry
 from genreflow.columns import OF_CHANGED, column_of
 from genreflow.features.rows import Floats
 from genreflow.models import runtime
-from genreflow.models.base import READ_ROWS, Model, Signature
+from genreflow.models.base import READ_ROWS, Model
 from genreflow.models.loading import answer, load_model
 from genreflow.params import Params
-from genreflow.robustness.cache import ChangedTrack, read_tracks
+from genreflow.robustness.cache import read_tracks
 from genreflow.store.stamp import REMEDY, StaleArtifactError
 from genreflow.store.tables import read_table, write_table
 
@@ -91,31 +91,36 @@ def _judge_file(
     """Return track_id, change, genre and the mean probabilities of the tracks in `tested`."""
     signature = model.signature
     kind = registry.features_of(signature.model).name
-    stamp = lineage.of_family(path.stem, params)
-    keys, means = [], []
-    with closing(read_tracks(path, kind, stamp)) as every:
-        for batch in _batches((track for track in every if track.track_id in tested), signature):
-            with runtime.limited(model.params.threads):
-                found = answer(model, np.concatenate([rows for _, rows in batch]))
-            ends = np.cumsum([len(rows) for _, rows in batch])
-            for (track, _), of_track in zip(batch, np.split(found, ends[:-1]), strict=True):
-                keys.append((track.track_id, track.change, track.genre))
-                means.append(of_track.mean(axis=0, dtype=np.float64))
+    keys: list[tuple[str, str, str]] = []
+    counts: list[int] = []
+
+    def rows() -> Iterator[Floats]:
+        with closing(read_tracks(path, kind, lineage.of_family(path.stem, params))) as every:
+            for track in every:
+                if track.track_id in tested:
+                    of_track = track.rows.reshape(-1, *signature.shape)
+                    keys.append((track.track_id, track.change, track.genre))
+                    counts.append(len(of_track))
+                    yield of_track
+
     columns = [column_of(genre) for genre in signature.genres]
-    shares = np.array(means, dtype=np.float32).reshape(len(means), len(columns))
+    with runtime.limited(model.params.threads):
+        found = [answer(model, batch).astype(np.float64) for batch in _batches(rows())]
+    first = np.cumsum(counts, dtype=np.intp) - counts
+    sums = np.add.reduceat(np.concatenate(found), first) if found else np.empty((0, len(columns)))
+    means = (sums / np.reshape(counts, (-1, 1))).astype(np.float32)
     index = pd.DataFrame(keys, columns=list(OF_CHANGED[1:]), dtype=str)
-    return pd.concat([index, pd.DataFrame(shares, columns=columns)], axis=1)
+    return pd.concat([index, pd.DataFrame(means, columns=columns)], axis=1)
 
 
-def _batches(
-    tracks: Iterable[ChangedTrack], signature: Signature
-) -> Iterator[list[tuple[ChangedTrack, Floats]]]:
-    """Yield some tracks at a time, with their rows: a network takes as long for one as for 32."""
-    batch: list[tuple[ChangedTrack, Floats]] = []
-    for track in tracks:
-        batch.append((track, track.rows.reshape(-1, *signature.shape)))
-        if sum(len(rows) for _, rows in batch) >= READ_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _batches(rows: Iterable[Floats]) -> Iterator[Floats]:
+    """Yield as many rows at a time as networks take in whole batches, whosever they are."""
+    waiting: list[Floats] = []
+    for of_track in rows:
+        waiting.append(of_track)
+        while sum(map(len, waiting)) >= READ_ROWS:
+            joined = np.concatenate(waiting)
+            yield joined[:READ_ROWS]
+            waiting = [joined[READ_ROWS:]]
+    if sum(map(len, waiting)):
+        yield np.concatenate(waiting)
