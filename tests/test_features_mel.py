@@ -23,7 +23,7 @@ from genreflow.features.mel.extract import (
 )
 from genreflow.features.mel.read import MelWindows
 from genreflow.features.stft import mel_filters
-from genreflow.params import Params, parse
+from genreflow.params import Audio, Params, parse
 from genreflow.registry.mel import Mel
 from genreflow.store.stamp import StaleArtifactError
 
@@ -159,7 +159,7 @@ def make_shard(folder, name, tracks):
         sf.write(path, samples, RATE)
         files.append(TrackFile(track_id, Path(track_id).parts[0], path))
     arrow, manifest = folder / f"{name}.arrow", folder / f"{name}.parquet"
-    write_audio(files, name, Params().audio, arrow, manifest, AUDIO_STAMP, [])
+    write_audio(files, name, Audio(augment=[]), arrow, manifest, AUDIO_STAMP, [])
     with AudioShard(arrow, AUDIO_STAMP) as shard:
         write(shard, MEL, folder / f"{name}.npz", STAMP)
     return folder / f"{name}.npz"

@@ -155,7 +155,7 @@ def test_jobs_run_together_only_as_far_as_memory_goes(memory_mb, together, proje
 
 
 @pytest.mark.workflow
-def test_one_network_at_a_time_is_trained_on_a_gpu(project, monkeypatch):
+def test_one_network_at_a_time_is_at_work_on_a_gpu(project, monkeypatch):
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
     with workflow_of(project, cores=8) as (workflow, _):
         asked = {
@@ -164,7 +164,8 @@ def test_one_network_at_a_time_is_trained_on_a_gpu(project, monkeypatch):
             if "gpu" in rule.resources
         }
         limits = workflow._workflow.global_resources
-        assert asked == {"train_cnn": 1, "train_lstm": 1, "train_resnet50": 1}
+        steps = itertools.product(("train", "robustness"), ("cnn", "lstm", "resnet50"))
+        assert asked == {f"{step}_{network}": 1 for step, network in steps}
         assert limits["gpu"].value == 1
 
 
