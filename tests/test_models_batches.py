@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from genreflow.features.rows import Matrix
 from genreflow.models.base import Examples
-from genreflow.models.neural.batches import WindowBatches, draw, mask, mix
+from genreflow.models.neural.batches import WindowBatches, curves, draw, mask, mix
 from genreflow.registry.cnn import CnnSection
 
 
@@ -65,6 +65,28 @@ def test_mixed_targets_stay_probabilities_led_by_the_windows_own_genre(alpha, se
     assert np.all(np.diag(mixed_target) >= 0.5)
     blended = np.tensordot(mixed_target, values, axes=1)
     np.testing.assert_allclose(mixed, blended, atol=1e-5)
+
+
+@pytest.mark.parametrize("largest", [3.0, 6.0])
+def test_filters_are_lines_between_a_few_gains_within_what_was_asked_for(largest):
+    gains = curves((500, 128), largest, np.random.default_rng(0))
+    assert 0.95 * largest < np.abs(gains).max() <= largest
+    assert abs(gains.mean()) < 0.1 * largest
+    bends = (np.abs(np.diff(gains, 2, axis=1)) > 1e-3).sum(axis=1)
+    assert bends.min() == 0  # a tilt
+    assert 4 <= bends.max() <= 6, "a corner between two bands bends at both"
+
+
+def test_a_window_is_filtered_from_beginning_to_end_and_others_otherwise():
+    off = dict.fromkeys(("mixup", "time_mask", "frequency_mask"), 0.0)
+    fill = np.zeros((3, 1), np.float32)
+    plain, filtered = (
+        WindowBatches(examples([9] * 6), CnnSection(**off, filter_db=largest), 2, fill)[0][0]
+        for largest in (0.0, 6.0)
+    )
+    gains = filtered - plain
+    np.testing.assert_allclose(gains, np.broadcast_to(gains[:, :1], gains.shape), atol=1e-5)
+    assert len(np.unique(gains[:, 0, 0, 0])) == len(gains)
 
 
 @pytest.mark.parametrize(("longest", "widest"), [(0.0, 0.0), (0.3, 0.0), (0.3, 0.2)])

@@ -36,3 +36,8 @@ class NeuralSection(ModelSection):
     mixup: float = Field(0.2, ge=0, description="Alpha of mixup between windows; 0: off.")
     time_mask: float = Field(0.15, ge=0, lt=1, description="SpecAugment: longest masked time.")
     frequency_mask: float = Field(0.1, ge=0, lt=1, description="SpecAugment: widest masked band.")
+    filter_db: float = Field(
+        6.0,
+        ge=0,
+        description="FilterAugment: largest gain of a frequency, up or down [dB]; 0: off.",
+    )

@@ -1,4 +1,4 @@
-"""Training batches: windows drawn anew each epoch, mixed and masked on the way.
+"""Training batches: windows drawn anew each epoch, filtered, mixed and masked on the way.
 
 Everything random is drawn from a generator seeded by (seed, epoch, batch): a batch is the same
 whichever thread makes it and in whichever order.
@@ -7,6 +7,8 @@ References
 ----------
 D. Park et al., "SpecAugment: a simple data augmentation method for automatic speech
 recognition", Interspeech 2019 (without time warping).
+H. Nam et al., "FilterAugment: an acoustic environmental data augmentation method", ICASSP 2022
+(its linear type).
 H. Zhang et al., "mixup: beyond empirical risk minimization", ICLR 2018.
 """
 
@@ -18,6 +20,9 @@ import numpy as np
 from genreflow.features.rows import Floats, Integers
 from genreflow.models.base import Examples
 from genreflow.registry.neural import NeuralSection
+
+_CORNERS = 3
+"""Most corners of a random filter between the lowest and the highest frequency."""
 
 
 class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
@@ -64,6 +69,10 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         values = self._examples.read(chosen)
         target = self._identity[self._examples.label[chosen]]
         rng = np.random.default_rng((self._params.seed, self._epoch, index))
+        if self._params.filter_db:
+            n, _, frequency, _ = values.shape
+            gains = curves((n, frequency), self._params.filter_db, rng)
+            values += gains[:, np.newaxis, :, np.newaxis]
         if self._params.mixup:
             mix(values, target, self._params.mixup, rng)
         masked = mask(values.shape[:3], self._params.time_mask, self._params.frequency_mask, rng)
@@ -96,6 +105,28 @@ def draw(examples: Examples, per_track: int, rng: np.random.Generator) -> Intege
         for start, count, n in zip(starts, counts, own, strict=True)
     ]
     return rng.permutation(np.concatenate(chosen))
+
+
+def curves(shape: tuple[int, ...], largest: float, rng: np.random.Generator) -> Floats:
+    """Return (n, frequency) gains [dB] of a random filter for each window.
+
+    In decibels, a filter adds to each band what it amplifies it by. Its gains are straight lines
+    between two to five frequencies, of which the lowest and the highest band are two.
+
+    Parameters
+    ----------
+    shape
+        (n, frequency)
+    largest
+        Gains are drawn from [-largest, largest] dB.
+    """
+    n, frequency = shape
+    bands = np.arange(frequency)
+    found = np.empty(shape, dtype=np.float32)
+    for i, inner in enumerate(rng.integers(0, _CORNERS + 1, n)):
+        at = np.concatenate([[0], np.sort(rng.uniform(0, frequency - 1, inner)), [frequency - 1]])
+        found[i] = np.interp(bands, at, rng.uniform(-largest, largest, len(at)))
+    return found
 
 
 def mix(values: Floats, target: Floats, alpha: float, rng: np.random.Generator) -> None:
