@@ -4,8 +4,8 @@
     python benchmarks/levers.py data/genres data/changed --groups data/groups.csv
 
 Handcrafted features, one more lever in each row, without and with copies to train on, and what
-those do to a support vector machine (RBF, C = 10, scaled as the pipeline scales): five folds that
-no group crosses, test tracks changed. docs/experiments.md shows the table.
+those do to a support vector machine (RBF, C = 10): five folds that no group crosses and five at
+random, each of several divisions, test tracks changed. docs/experiments.md shows the table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.progress import track as progress
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from genreflow.audio.augment import make_copies
@@ -49,7 +48,7 @@ LEVERS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 Floats = npt.NDArray[np.float32]
-Folds = Sequence[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+Folds = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
 
 def features(tracks: Mapping[str, Samples], params: Handcrafted) -> Floats:
@@ -75,7 +74,7 @@ def accuracies(
     right: dict[str, list[float]] = {change: [] for change in values}
     for train, test in folds:
         seen = np.concatenate([part[train] for part in (values[CLEAN], *copies)])
-        scale = preparation().steps[0] if ranks else ("scale", StandardScaler())
+        scale, _ = preparation("ranks" if ranks else "standard").steps
         machine = Pipeline([scale, ("classify", SVC(C=10, gamma=1 / seen.shape[1]))])
         machine.fit(seen, np.tile(label[train], 1 + len(copies)))
         for change, rows in values.items():
@@ -117,6 +116,7 @@ def main(
     corpus: Annotated[Path, typer.Argument(help="Folder of genre folders.")],
     changed: Annotated[Path, typer.Argument(help="What changed_copies.py wrote of it.")],
     groups: Annotated[Path, typer.Option(help="CSV track_id, group.")] = Path("data/groups.csv"),
+    divisions: Annotated[int, typer.Option(min=1, help="Mean over so many seeds of folds.")] = 3,
     changes: Annotated[
         str, typer.Option(help="With commas between.")
     ] = "clean,band_16khz,mp3_64,mp3_32,treble_down,silence_25ms,noise,faster,quieter",
@@ -127,12 +127,12 @@ def main(
     tracks = [f"{path.parent.name}/{path.stem}" for path in files]
     group = [listed.get(f"{path.parent.name}/{path.name}", path.stem) for path in files]
     label = [path.parent.name for path in files]
-    folds_of = {
-        "artists apart": list(
-            StratifiedGroupKFold(5, shuffle=True, random_state=0).split(label, label, group)
-        ),
-        "random": list(StratifiedKFold(5, shuffle=True, random_state=0).split(label, label)),
-    }
+    folds_of: dict[str, Folds] = {"artists apart": [], "random": []}
+    for seed in range(divisions):
+        apart = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+        mixed = StratifiedKFold(5, shuffle=True, random_state=seed)
+        folds_of["artists apart"] += apart.split(label, label, group)
+        folds_of["random"] += mixed.split(label, label)
     table = pd.DataFrame(rows(corpus, changed, changes.split(","), folds_of, tracks))
     print(table.round(3).to_markdown(index=False))
 

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from genreflow.models.loading import load_model
 from genreflow.models.metadata import read_metadata
 from genreflow.params import Models, parse
 from genreflow.predict import predict_files
+from genreflow.registry.grid import Scaling
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.training import TrainingError, train
@@ -180,6 +181,19 @@ def test_models_without_rounds_ignore_where_validation_tracks_lie(name, corpus, 
     )
     assert (here.to_numpy().argmax(axis=1) == there.to_numpy().argmax(axis=1)).all()
     assert pd.read_csv(trained(name) / "cv.csv").equals(pd.read_csv(other / "cv.csv"))
+
+
+@pytest.mark.parametrize("scaling", get_args(Scaling))
+def test_either_scaling_comes_back_from_its_file_and_bounds_or_not(scaling, corpus, tmp_path):
+    section = corpus.params.at("models.svm_handcrafted").model_copy(update={"scaling": scaling})
+    models = corpus.params.models.model_copy(update={"svm_handcrafted": section})
+    params = corpus.params.model_copy(update={"models": models})
+    features = corpus.features("handcrafted")
+    train("svm_handcrafted", "0", params, features, corpus.splits, tmp_path)
+    model, _ = load_model(tmp_path)
+    scale = model.classifier["scale"]
+    far = scale.transform(np.full((1, *model.signature.shape), 1e9))
+    assert (np.abs(far).max() < 6) == (scaling == "ranks")
 
 
 def test_costs_lie_apart_from_what_is_reproducible(corpus, tmp_path):

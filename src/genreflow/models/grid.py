@@ -21,34 +21,38 @@ from sklearn.feature_selection import SelectPercentile, f_classif
 from sklearn.metrics import recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import QuantileTransformer
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from genreflow.features.rows import Floats, Integers
 from genreflow.models import runtime
 from genreflow.models.base import Examples
-from genreflow.registry.grid import GridSection
+from genreflow.registry.grid import GridSection, Scaling
 
 log = logging.getLogger(__name__)
 
 Folds = list[tuple[Integers, Integers]]
 _QUANTILES = 100
+_SCALERS = (QuantileTransformer, StandardScaler)
 TRUSTED = frozenset({"sklearn.feature_selection._univariate_selection.f_classif"})
 """What skops must be told to trust in a saved :func:`preparation`."""
 
 
-def preparation(selected_fraction: float = 1.0) -> Pipeline:
+def preparation(scaling: Scaling, selected_fraction: float = 1.0) -> Pipeline:
     """Return the scaler and the selection by ANOVA F.
 
-    A value is scaled by its rank among those of training, as a normal distribution has it: what
-    lies beyond all of them is bounded (by 5.2), whatever another recording chain did to it.
+    By ranks, a value is scaled by its rank among those of training, as a normal distribution has
+    it: what lies beyond all of them is bounded (by 5.2), whatever another recording chain did.
     """
     percentile = 100 * selected_fraction
-    ranks = QuantileTransformer(
-        n_quantiles=_QUANTILES, output_distribution="normal", subsample=None
-    )
+    scalers = {
+        "ranks": QuantileTransformer(
+            n_quantiles=_QUANTILES, output_distribution="normal", subsample=None
+        ),
+        "standard": StandardScaler(),
+    }
     return Pipeline(
         [
-            ("scale", ranks),
+            ("scale", scalers[scaling]),
             ("select", SelectPercentile(f_classif, percentile=percentile)),
         ]
     )
@@ -62,16 +66,19 @@ def checked_pipeline(loaded: Any, n_features: int, *classifier: type) -> Pipelin
     ValueError
         It consists of something else, or reads another number of features.
     """
-    kinds = [QuantileTransformer, SelectPercentile, *classifier]
-    if type(loaded) is not Pipeline or [type(step) for _, step in loaded.steps] != kinds:
+    kinds = [[scaler, SelectPercentile, *classifier] for scaler in _SCALERS]
+    if type(loaded) is not Pipeline or [type(step) for _, step in loaded.steps] not in kinds:
         raise ValueError("consists of other steps than those of this model")
     scale, select = (step for _, step in loaded.steps[:2])
-    n_quantiles = len(scale.references_)
-    expected = (
-        (scale.references_, (n_quantiles,)),
-        (scale.quantiles_, (n_quantiles, n_features)),
-        (select.scores_, (n_features,)),
-    )
+    expected: list[tuple[Any, tuple[int, ...]]] = [(select.scores_, (n_features,))]
+    if isinstance(scale, QuantileTransformer):
+        n_quantiles = len(scale.references_)
+        expected += [
+            (scale.references_, (n_quantiles,)),
+            (scale.quantiles_, (n_quantiles, n_features)),
+        ]
+    else:
+        expected += [(scale.mean_, (n_features,)), (scale.scale_, (n_features,))]
     if any(type(array) is not np.ndarray or array.shape != shape for array, shape in expected):
         raise ValueError(f"reads another number of features than {n_features}, those of model.json")
     return loaded
@@ -158,7 +165,7 @@ def search(
     values, label = read(tracks)
     if weight is not None:
         weight = weight[own]
-    pipeline = Pipeline([*preparation().steps, ("classify", classifier)])
+    pipeline = Pipeline([*preparation(params.scaling).steps, ("classify", classifier)])
     candidates = {
         "select__percentile": [100 * fraction for fraction in params.selected_fraction],
         **{f"classify__{name}": list(choices) for name, choices in grid.items()},

@@ -54,7 +54,7 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
         with grid.one_thread():
             best, table = grid.search(SVC(), candidates, train, weight, self.params)
             settings = {name: v for name, v in best.items() if name != "selected_fraction"}
-            prepare = grid.preparation(best["selected_fraction"])
+            prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
             machine = SVC(**settings, decision_function_shape="ovo")
             self.classifier = Pipeline([*prepare.steps, ("classify", machine)])
             self.classifier.fit(values, label, **grid.sample_weight(weight))

@@ -36,7 +36,7 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
         with grid.one_thread():
             best, table = grid.search(self._classifier(), candidates, train, weight, self.params)
             settings = {name: v for name, v in best.items() if name != "selected_fraction"}
-            self.prepare = grid.preparation(best["selected_fraction"])
+            self.prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
             classifier = self._classifier().set_params(**settings)
             prepared = self.prepare.fit_transform(values, label)
             classifier.fit(prepared, label, sample_weight=weight)
