@@ -111,9 +111,14 @@ def main(
     clean = table[table["change"] == CLEAN].set_index(["model", "track"])["answer"]
     same = clean.reindex(pd.MultiIndex.from_frame(table[["model", "track"]])).to_numpy()
     table["same"] = same == table["answer"]
-    for what in ("right", "same"):
-        shares = table.pivot_table(index="change", columns="model", values=what)
-        print(what, shares.round(3).to_string(), sep="\n")
+    for what, title in (("right", "Accuracy"), ("same", "Agreement with the unchanged track")):
+        shares = table.pivot_table(index="change", columns="model", values=what).sort_index()
+        of_changes = shares.drop(index=CLEAN)
+        shares.loc["mean of changes"] = of_changes.mean()
+        shares.loc["worst change"] = of_changes.min()
+        print(
+            f"{title}, {table.track.nunique()} tracks:", shares.round(3).to_markdown(), sep="\n\n"
+        )
 
 
 if __name__ == "__main__":
