@@ -126,9 +126,9 @@ def _speed(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  #
     return chain.speed(y, _log_uniform(rng, *_SPEED))
 
 
-def _pitch(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001
+def _pitch(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:
     """Play up to half a semitone higher or lower, at the same tempo."""
-    return chain.pitch(y, rng.uniform(-_SEMITONES, _SEMITONES))
+    return chain.pitch(y, rate, rng.uniform(-_SEMITONES, _SEMITONES))
 
 
 def _noise(y: Amplitudes, rate: int, rng: np.random.Generator) -> Amplitudes:  # noqa: ARG001

@@ -39,6 +39,9 @@ _MP3_DELAY = 576 + 529
 _STRONGEST = 0.999
 """Compression level; libsndfile takes 1 for MP3 to be out of range."""
 _SHELF_HZ = 1000.0
+_VOCODER_SECONDS = 0.046
+"""Window of the phase vocoder. Twice as long, it smears beats so much that it costs more accuracy
+than the tempo does; half as long, it blurs low notes (docs/experiments.md)."""
 _ROOM_SHARE = 0.5
 
 
@@ -118,19 +121,20 @@ def speed(y: Amplitudes, factor: float) -> Amplitudes:
     return played
 
 
-def tempo(y: Amplitudes, factor: float) -> Amplitudes:
+def tempo(y: Amplitudes, sample_rate: int, factor: float) -> Amplitudes:
     """Play faster by a factor at the same pitch (phase vocoder)."""
     # Most jobs do without librosa, which takes two seconds to import.
     from librosa.effects import time_stretch
 
-    stretched: Amplitudes = time_stretch(y, rate=factor)
+    window = 2 ** round(math.log2(_VOCODER_SECONDS * sample_rate))
+    stretched: Amplitudes = time_stretch(y, rate=factor, n_fft=window, hop_length=window // 4)
     return stretched
 
 
-def pitch(y: Amplitudes, semitones: float) -> Amplitudes:
+def pitch(y: Amplitudes, sample_rate: int, semitones: float) -> Amplitudes:
     """Play higher at the same tempo (phase vocoder)."""
     factor = 2 ** (semitones / 12)
-    return _of_length(speed(tempo(y, 1 / factor), factor), len(y))
+    return _of_length(speed(tempo(y, sample_rate, 1 / factor), factor), len(y))
 
 
 def silence(y: Amplitudes, sample_rate: int, before: float, after: float) -> Amplitudes:
