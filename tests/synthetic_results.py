@@ -431,10 +431,11 @@ def invent_robustness(run: Run, cost: Mapping[str, float] | None = None) -> None
                 }
             )
         of_model = metrics[str(model)]["track"]
-        for name in ("robust_accuracy", "worst_accuracy", "worst_change"):
+        for name in ("unchanged_accuracy", "robust_accuracy", "worst_accuracy", "worst_change"):
             of_model.pop(name, None)
         if cost:
             worst = min(accuracies, key=lambda change: accuracies[change])
+            of_model["unchanged_accuracy"] = clean
             of_model["robust_accuracy"] = float(np.mean(list(accuracies.values())))
             of_model |= {"worst_accuracy": accuracies[worst], "worst_change": worst}
     columns = ["model", "change", "n", "accuracy", "low", "high", "agreement"]

@@ -147,6 +147,7 @@ def test_metrics_name_the_mean_and_the_worst_of_all_changes(run: Run, found: Fou
     n = len(judged(run))
     for model in (*MODELS, ENSEMBLE):
         track = found.metrics[model]["track"]
+        assert track["unchanged_accuracy"] == pytest.approx(1 - ERRORS[CLEAN] / n)
         assert track["robust_accuracy"] == pytest.approx(1 - (3 + 10 + 5) / 3 / n)
         assert track["worst_accuracy"] == pytest.approx(1 - 10 / n)
         assert track["worst_change"] == "mp3_64"
@@ -187,7 +188,12 @@ def test_where_nobody_asked_there_is_an_empty_table_and_no_metric(run: Run) -> N
     found = evaluated(run, {})
     assert (tuple(found.table.columns), len(found.table)) == (COLUMNS, 0)
     for of_model in found.metrics.values():
-        assert not {"robust_accuracy", "worst_accuracy", "worst_change"} & set(of_model["track"])
+        assert not {
+            "unchanged_accuracy",
+            "robust_accuracy",
+            "worst_accuracy",
+            "worst_change",
+        } & set(of_model["track"])
 
 
 def test_answers_that_cannot_be_compared_are_refused(run: Run) -> None:

@@ -742,18 +742,22 @@ def test_robustness_stands_in_tables_leaderboard_and_cards(changed: Run) -> None
     html = page_of(changed)
     table = pd.read_csv(changed.report / "comparison.csv").set_index(["model", "level"])
     metrics = read_json(changed.evaluation / "metrics.json")
-    names = ["robust_accuracy", "worst_accuracy"]
+    names = ["unchanged_accuracy", "robust_accuracy", "worst_accuracy"]
     assert table.loc[("xgb_mel", "window"), names].isna().all()
     markdown = (changed.report / "comparison.md").read_text(encoding="utf-8")
     assert "Robust: mean accuracy after 2 changes" in markdown
     for model in metrics:
         track = metrics[model]["track"]
-        mean, worst = (text.percent(track[name]) for name in names)
+        clean, mean, worst = (text.percent(track[name]) for name in names)
         assert list(table.loc[(model, "track"), names]) == pytest.approx([track[n] for n in names])
-        assert re.search(rf"\| `{model}` .*\| {mean} \| {worst} \|", markdown)
-        assert f'title="worst: {CHANGES["room"]}: {worst}">{mean}</td>' in html
+        assert re.search(rf"\| `{model}` .*\| {clean} \| {mean} \| {worst} \|", markdown)
+        assert (
+            f'title="worst: {CHANGES["room"]}: {worst}">{mean}<span class="about">of {clean}</span>'
+            in html
+        )
     card = (changed.report / "model_cards/xgb_mel.md").read_text(encoding="utf-8")
-    mean, worst = (text.percent(metrics["xgb_mel"]["track"][name]) for name in names)
+    clean, mean, worst = (text.percent(metrics["xgb_mel"]["track"][name]) for name in names)
+    assert f"it gets {clean} right unchanged" in " ".join(card.split())
     assert f"it gets {mean} right on average and {worst} at worst ({CHANGES['room']})" in card
     assert "90.0 % of its answers are those for the unchanged track" in card
 

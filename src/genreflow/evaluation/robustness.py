@@ -155,7 +155,9 @@ def robustness_table(
 
 
 def summaries(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return robust_accuracy (mean over changes), worst_accuracy and worst_change of every model.
+    """Return what ``metrics.json`` says of every model: how it does unchanged, and after changes.
+
+    These are unchanged_accuracy, robust_accuracy (mean over changes), worst_accuracy, worst_change.
 
     Parameters
     ----------
@@ -163,9 +165,11 @@ def summaries(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         What :func:`robustness_table` returned.
     """
     found = {}
+    unchanged = table[table["change"] == CLEAN].set_index("model")["accuracy"]
     for model, rows in table[table["change"] != CLEAN].groupby("model"):
         worst = rows.iloc[int(rows["accuracy"].to_numpy().argmin())]
         found[str(model)] = {
+            "unchanged_accuracy": float(unchanged[model]),
             "robust_accuracy": float(rows["accuracy"].mean()),
             "worst_accuracy": float(worst["accuracy"]),
             "worst_change": str(worst["change"]),

@@ -78,6 +78,7 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
                 "balanced_text": text.percent(metrics["balanced_accuracy"]),
                 "robust": _value(get("robust_accuracy")),
                 "robust_text": text.percent(get("robust_accuracy")),
+                "robust_of": text.percent(get("unchanged_accuracy")),
                 "robust_worst": _worst(metrics),
                 "learnt": results.learnt_from(model)[0],
                 "learnt_text": text.learnt_from(*results.learnt_from(model)),

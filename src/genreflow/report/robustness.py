@@ -114,7 +114,8 @@ def in_the_comparison(results: Results) -> str:
         return ""
     return (
         f"Robust: mean accuracy after {text.count(_n_changes(table), 'change')} to the sound that "
-        f"leave the song what it is, on {_tracks(results, table)}; worst: the least of them."
+        f"leave the song what it is, on {_tracks(results, table)}; worst: the least of them; "
+        "unchanged: accuracy on the same tracks as they are."
     )
 
 
@@ -131,12 +132,11 @@ def _models(results: Results, table: pd.DataFrame) -> list[str]:
 def _model(results: Results, table: pd.DataFrame, model: str) -> dict[str, Any]:
     rows = table[table["model"] == model]
     metrics = results.track(model)
-    clean = rows.loc[rows["change"] == CLEAN, "accuracy"].iloc[0]
     agreement = rows.loc[rows["change"] != CLEAN, "agreement"].mean()
     return {
         "model": model,
-        "clean": clean,
-        "clean_text": text.percent(clean),
+        "clean": metrics["unchanged_accuracy"],
+        "clean_text": text.percent(metrics["unchanged_accuracy"]),
         "robust": metrics["robust_accuracy"],
         "robust_text": text.percent(metrics["robust_accuracy"]),
         "worst": metrics["worst_accuracy"],

@@ -51,6 +51,7 @@ EXTRA = [
     "log_loss",
     "ece",
     "model_mb",
+    "unchanged_accuracy",
     "robust_accuracy",
     "worst_accuracy",
 ]
@@ -127,6 +128,7 @@ def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
                 "p": text.p_value(row["p_adjusted"]),
                 "hard vote": text.percent(row["accuracy_hard"]),
                 "learns from": text.learnt_from(row["n_train"], row["n_valid"]),
+                "unchanged": text.percent(row["unchanged_accuracy"]),
                 "robust": text.percent(row["robust_accuracy"]),
                 "worst": text.percent(row["worst_accuracy"]),
                 "ECE": text.ratio(row["ece"]),
