@@ -49,6 +49,7 @@ OTHER = {
     "models.cnn.filters": [8, 8, 8, 8, 8],
     **{f"models.{model}.class_weight": "balanced" for model in MODELS},
     **{f"models.{model}.optimizer": "sgd" for model in ("cnn", "lstm", "resnet50")},
+    **{f"models.{model}.scaling": "standard" for model in ("svm_handcrafted", "xgb_handcrafted")},
     "evaluation.models": ["xgb_mel", "cnn"],
     "robustness.folds": "all",
 }
