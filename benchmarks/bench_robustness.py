@@ -80,11 +80,16 @@ def answers(
 
 
 def with_ensemble(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the soft vote, with the weights that the run chose on validation tracks."""
+    """Add the soft vote, with the weights that the run chose on validation tracks.
+
+    Where a model that has a say in it wasn't asked, there is no vote.
+    """
     path = RESULTS / "evaluation" / "ensemble.csv"
     if not path.is_file():
         return table
-    weights = pd.read_csv(path, dtype={"fold": str})
+    weights = pd.read_csv(path, dtype={"fold": str}).query("weight > 0")
+    if not set(weights["model"]) <= set(table["model"]):
+        return table
     votes = table.merge(weights, on=["fold", "model"])
     votes["probabilities"] = votes["probabilities"] * votes["weight"]
     first = {"genre": "first", "genres": "first", "probabilities": "sum"}

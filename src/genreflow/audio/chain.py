@@ -122,7 +122,7 @@ def speed(y: Amplitudes, factor: float) -> Amplitudes:
 
 
 def tempo(y: Amplitudes, sample_rate: int, factor: float) -> Amplitudes:
-    """Play faster by a factor at the same pitch (phase vocoder)."""
+    """Play faster by a factor at the same pitch (phase vocoder); return (n / factor,), rounded."""
     # Most jobs do without librosa, which takes two seconds to import.
     from librosa.effects import time_stretch
 

@@ -42,6 +42,13 @@ def preparation(scaling: Scaling, selected_fraction: float = 1.0) -> Pipeline:
 
     By ranks, a value is scaled by its rank among those of training, as a normal distribution has
     it: what lies beyond all of them is bounded (by 5.2), whatever another recording chain did.
+
+    Parameters
+    ----------
+    scaling
+        As in params.yaml; "standard" brings each feature to mean 0 and variance 1, unbounded.
+    selected_fraction
+        Share of the features kept.
     """
     percentile = 100 * selected_fraction
     scalers = {

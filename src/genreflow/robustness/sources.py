@@ -32,7 +32,6 @@ class Sources:
         All parameters.
     manifests
         Of all shards of the cache: they say how many channels a recording has, and which it was.
-
     """
 
     def __init__(self, params: Params, manifests: Sequence[Path]) -> None:
