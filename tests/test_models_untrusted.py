@@ -283,15 +283,19 @@ def test_a_skops_file_that_names_a_function_of_the_system_is_refused(copy, tmp_p
         load_model(folder)
 
 
-def test_a_skops_file_of_another_estimator_is_refused_though_skops_trusts_it(copy):
+@pytest.mark.parametrize("part", ["prepare", "machine"])
+def test_a_skops_file_of_another_estimator_is_refused_though_skops_trusts_it(part, copy):
     import skops.io
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    from genreflow.models import grid
+
     folder = copy("svm_handcrafted")
+    saved = skops.io.load(folder / "model.skops", trusted=sorted(grid.TRUSTED))
     other = make_pipeline(StandardScaler(), LogisticRegression())
-    skops.io.dump({"classifier": other, "temperature": 1.0}, folder / "model.skops")
+    skops.io.dump(saved | {part: other}, folder / "model.skops")
     with pytest.raises(ModelFileError, match="other steps than those of this model"):
         load_model(folder)
 
@@ -301,7 +305,7 @@ def test_a_skops_file_that_is_no_model_at_all_is_refused(copy):
 
     for name in OF_FORMAT["model.skops"]:
         folder = copy(name)
-        for value in ([], {}, {"classifier": 1, "temperature": 1}, np.zeros(3), "text"):
+        for value in ([], {}, {"prepare": 1, "machine": 1}, np.zeros(3), "text"):
             skops.io.dump(value, folder / "model.skops")
             with pytest.raises(ModelFileError, match=r"model\.skops"):
                 load_model(folder)
@@ -315,11 +319,24 @@ def test_arrays_that_libsvm_would_read_past_their_end_are_refused(array, copy):
 
     folder = copy("svm_handcrafted")
     saved = skops.io.load(folder / "model.skops", trusted=sorted(grid.TRUSTED))
-    machine = saved["classifier"]["classify"]
+    machine = saved["machine"]
     wrong = np.concatenate([getattr(machine, array)] * 2)
     setattr(machine, array, wrong)
     skops.io.dump(saved, folder / "model.skops")
     with pytest.raises(ModelFileError, match=f"{array} isn't an array of the shape"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("wrong", [np.eye(3), np.eye(7, dtype=np.float32), [[1.0]]])
+def test_a_whitening_of_other_features_is_refused(wrong, copy):
+    import skops.io
+
+    from genreflow.models import grid
+
+    folder = copy("svm_handcrafted")
+    saved = skops.io.load(folder / "model.skops", trusted=sorted(grid.TRUSTED))
+    skops.io.dump(saved | {"whitening": wrong}, folder / "model.skops")
+    with pytest.raises(ModelFileError, match="whitening is"):
         load_model(folder)
 
 

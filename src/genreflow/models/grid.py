@@ -65,18 +65,18 @@ def preparation(scaling: Scaling, selected_fraction: float = 1.0) -> Pipeline:
     )
 
 
-def checked_pipeline(loaded: Any, n_features: int, *classifier: type) -> Pipeline:
-    """Return what was loaded if it is a :func:`preparation` and then `classifier`, fitted.
+def checked_preparation(loaded: Any, n_features: int) -> Pipeline:
+    """Return what was loaded if it is a :func:`preparation`, fitted.
 
     Raises
     ------
     ValueError
         It consists of something else, or reads another number of features.
     """
-    kinds = [[scaler, SelectPercentile, *classifier] for scaler in _SCALERS]
+    kinds = [[scaler, SelectPercentile] for scaler in _SCALERS]
     if type(loaded) is not Pipeline or [type(step) for _, step in loaded.steps] not in kinds:
         raise ValueError("consists of other steps than those of this model")
-    scale, select = (step for _, step in loaded.steps[:2])
+    scale, select = (step for _, step in loaded.steps)
     expected: list[tuple[Any, tuple[int, ...]]] = [(select.scores_, (n_features,))]
     if isinstance(scale, QuantileTransformer):
         n_quantiles = len(scale.references_)
@@ -141,7 +141,7 @@ def _divide(label: Integers, group: Integers, params: GridSection) -> Folds:
 
 
 def search(
-    classifier: Any,
+    steps: Sequence[tuple[str, Any]],
     grid: Mapping[str, Sequence[Any]],
     train: Examples,
     weight: Floats | None,
@@ -151,8 +151,10 @@ def search(
 
     Parameters
     ----------
-    classifier
-        An estimator; `grid` maps its parameters to their candidates.
+    steps
+        What follows on :func:`preparation`: names and estimators, the last of them "classify".
+    grid
+        Candidates of their parameters, which are named as in ``classify__C``.
     train
         What candidates are fitted to and judged by: the tracks as they are. Copies would cost four
         times as much, and hardly change which candidate is best.
@@ -163,7 +165,7 @@ def search(
     Returns
     -------
     best : dict
-        ``selected_fraction`` and the classifier's parameters.
+        ``selected_fraction`` and the parameters in `grid`, without the names of their steps.
     table : DataFrame
         One row per candidate, the best first: params (JSON), mean, std, rank of the accuracy.
     """
@@ -172,10 +174,10 @@ def search(
     values, label = read(tracks)
     if weight is not None:
         weight = weight[own]
-    pipeline = Pipeline([*preparation(params.scaling).steps, ("classify", classifier)])
+    pipeline = Pipeline([*preparation(params.scaling).steps, *steps])
     candidates = {
         "select__percentile": [100 * fraction for fraction in params.selected_fraction],
-        **{f"classify__{name}": list(choices) for name, choices in grid.items()},
+        **{name: list(choices) for name, choices in grid.items()},
     }
     folds = inner_folds(tracks, params)
     searched = GridSearchCV(
@@ -207,7 +209,7 @@ def search(
 def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
     """Name the parameters of a candidate as params.yaml does."""
     return {
-        name.partition("__")[2]: value
+        name.rpartition("__")[2]: value
         for name, value in found.items()
         if name != "select__percentile"
     } | {"selected_fraction": found["select__percentile"] / 100}

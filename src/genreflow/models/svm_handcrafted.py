@@ -1,4 +1,4 @@
-"""`svm_handcrafted`: scaler, feature selection and a support vector machine, by grid search.
+"""`svm_handcrafted`: scaler, selection, whitening and a support vector machine, by grid search.
 
 The machine separates each pair of genres. A pair's margin votes softly for one of the two, so that
 near its boundary it counts little and beyond the support vectors fully; one temperature, fitted on
@@ -29,6 +29,7 @@ from genreflow.models import archive, grid, runtime
 from genreflow.models.base import Examples, FitResult, Model
 from genreflow.models.reading import reading
 from genreflow.models.temperature import temperature_of
+from genreflow.models.whitening import WithinClassWhitening
 from genreflow.registry.entry import GRID
 from genreflow.registry.svm_handcrafted import Kernel, SvmHandcraftedSection
 
@@ -37,40 +38,56 @@ _SLOPE = 2.0
 
 
 class SvmHandcrafted(Model[SvmHandcraftedSection]):
-    """A kernel machine, and the temperature of its votes."""
+    """A kernel machine on whitened features, and the temperature of its votes."""
 
-    classifier: Pipeline
+    prepare: Pipeline
+    whitening: npt.NDArray[np.float64]
+    """(selected features, selected features)"""
+    machine: SVC
     temperature: float
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Search the grid on `train` and fit the best candidate; `valid` sets the temperature."""
+        p = self.params
         values, label = grid.read(train)
-        weight = grid.class_weights(train, self.params)
+        weight = grid.class_weights(train, p)
         candidates: dict[str, Sequence[Any]] = {
-            "kernel": self.params.kernel,
-            "C": self.params.C,
-            "gamma": [scale / values.shape[1] for scale in self.params.gamma_scale],
+            "whiten__shrinkage": p.shrinkage,
+            "classify__kernel": p.kernel,
+            "classify__C": p.C,
+            "classify__gamma": [scale / values.shape[1] for scale in p.gamma_scale],
         }
+        steps = [("whiten", WithinClassWhitening()), ("classify", SVC())]
         with grid.one_thread():
-            best, table = grid.search(SVC(), candidates, train, weight, self.params)
-            settings = {name: v for name, v in best.items() if name != "selected_fraction"}
-            prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
-            machine = SVC(**settings, decision_function_shape="ovo")
-            self.classifier = Pipeline([*prepare.steps, ("classify", machine)])
-            self.classifier.fit(values, label, **grid.sample_weight(weight))
+            best, table = grid.search(steps, candidates, train, weight, p)
+            whiten = WithinClassWhitening(best["shrinkage"])
+            self.machine = SVC(
+                C=best["C"],
+                kernel=best["kernel"],
+                gamma=best["gamma"],
+                decision_function_shape="ovo",
+            )
+            self.prepare = grid.preparation(p.scaling, best["selected_fraction"])
+            steps = [*self.prepare.steps, ("whiten", whiten), ("classify", self.machine)]
+            Pipeline(steps).fit(values, label, **grid.sample_weight(weight))
+            self.whitening = whiten.matrix_
             unseen, known = grid.read(valid)
             self.temperature = temperature_of(
-                grid.as_float(self._votes(unseen)), known, valid.weight(self.params.class_weight)
+                grid.as_float(self._votes(unseen)), known, valid.weight(p.class_weight)
             )
+        machine = self.machine
         size = machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size
         return FitResult(
-            int(size), {GRID: table}, best | {"temperature": round(self.temperature, 6)}
+            int(size + self.whitening.size),
+            {GRID: table},
+            best | {"temperature": round(self.temperature, 6)},
         )
 
     def _votes(self, values: Floats) -> npt.NDArray[np.float64]:
         """Return the sum of each genre's votes against all others, (n, n_genres)."""
         n_genres = len(self.signature.genres)
-        margins = self.classifier.decision_function(values).reshape(len(values), -1)
+        whitened = self.prepare.transform(values) @ self.whitening
+        margins = self.machine.decision_function(whitened).reshape(len(values), -1)
         # A single pair's margin is positive for the second genre, those of several for the first.
         if n_genres == 2:
             margins = -margins
@@ -88,7 +105,12 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
 
     def save(self, folder: Path) -> None:
         """Write ``model.skops``."""
-        saved = {"classifier": self.classifier, "temperature": self.temperature}
+        saved = {
+            "prepare": self.prepare,
+            "whitening": self.whitening,
+            "machine": self.machine,
+            "temperature": self.temperature,
+        }
         archive.save_skops(saved, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
@@ -97,20 +119,31 @@ class SvmHandcrafted(Model[SvmHandcraftedSection]):
         saved = archive.load_skops(path, grid.TRUSTED)
         (n_features,) = self.signature.shape
         with reading(path):
-            self.classifier = grid.checked_pipeline(saved["classifier"], n_features, SVC)
+            self.prepare = grid.checked_preparation(saved["prepare"], n_features)
+            n_selected = int(self.prepare["select"].get_support().sum())
+            self.whitening = _checked_whitening(saved["whitening"], n_selected)
+            self.machine = checked_machine(saved["machine"], n_selected, len(self.signature.genres))
             self.temperature = float(saved["temperature"])
-            n_selected = int(self.classifier["select"].get_support().sum())
-            check_machine(self.classifier["classify"], n_selected, len(self.signature.genres))
 
 
-def check_machine(machine: SVC, n_features: int, n_genres: int) -> None:
-    """Check the arrays that libsvm, which is C, follows without looking.
+def _checked_whitening(matrix: Any, n_features: int) -> npt.NDArray[np.float64]:
+    if type(matrix) is not np.ndarray or matrix.dtype != np.float64:
+        raise ValueError("whitening isn't an array of double precision")
+    if matrix.shape != (n_features, n_features):
+        raise ValueError(f"whitening is {matrix.shape}, but {n_features} features are selected")
+    return matrix
+
+
+def checked_machine(machine: Any, n_features: int, n_genres: int) -> SVC:
+    """Return a machine whose arrays libsvm, which is C, may follow without looking.
 
     Raises
     ------
     ValueError
-        One of them has another size than the others ask for.
+        It is something else, or one of them has another size than the others ask for.
     """
+    if type(machine) is not SVC:
+        raise ValueError("consists of other steps than those of this model")
     n_vectors, n_pairs = len(machine.support_), n_genres * (n_genres - 1) // 2
     expected: dict[str, tuple[int, ...]] = {
         "support_": (n_vectors,),
@@ -133,3 +166,4 @@ def check_machine(machine: SVC, n_features: int, n_genres: int) -> None:
         raise ValueError("_n_support doesn't count its support vectors")
     if machine.kernel not in get_args(Kernel) or machine._sparse:
         raise ValueError("is another kind of machine than this model's")
+    return machine

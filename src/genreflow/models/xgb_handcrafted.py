@@ -29,12 +29,13 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
         values, label = grid.read(train)
         weight = grid.class_weights(train, self.params)
         candidates: dict[str, Sequence[Any]] = {
-            "n_estimators": self.params.n_estimators,
-            "max_depth": self.params.max_depth,
-            "learning_rate": self.params.learning_rate,
+            "classify__n_estimators": self.params.n_estimators,
+            "classify__max_depth": self.params.max_depth,
+            "classify__learning_rate": self.params.learning_rate,
         }
         with grid.one_thread():
-            best, table = grid.search(self._classifier(), candidates, train, weight, self.params)
+            steps = [("classify", self._classifier())]
+            best, table = grid.search(steps, candidates, train, weight, self.params)
             settings = {name: v for name, v in best.items() if name != "selected_fraction"}
             self.prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
             classifier = self._classifier().set_params(**settings)
@@ -82,6 +83,6 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
         (n_features,) = self.signature.shape
         loaded = archive.load_skops(preparation, grid.TRUSTED)
         with reading(preparation):
-            self.prepare = grid.checked_pipeline(loaded, n_features)
+            self.prepare = grid.checked_preparation(loaded, n_features)
             n_selected = int(self.prepare["select"].get_support().sum())
         self.trees = trees.load_trees(forest, n_selected, len(self.signature.genres))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,15 +11,21 @@ from genreflow.registry.grid import GridSection
 from genreflow.section import PositiveFloat
 
 Kernel = Literal["linear", "rbf"]
+Shrinkage = Annotated[float, Field(ge=0, le=1)]
 
 
 class SvmHandcraftedSection(GridSection):
     """`svm_handcrafted`: support vector machine on handcrafted features."""
 
+    shrinkage: list[Shrinkage] = Field(
+        [0.7],
+        min_length=1,
+        description="Grid: shrinkage of the covariance within genres, for whitening; 1: none.",
+    )
     kernel: list[Kernel] = Field(["rbf"], min_length=1, description="Grid: kernel.")
-    C: list[PositiveFloat] = Field([1.0, 3.0, 10.0, 30.0], min_length=1, description="Grid: C.")
+    C: list[PositiveFloat] = Field([1.0, 3.0, 10.0], min_length=1, description="Grid: C.")
     gamma_scale: list[PositiveFloat] = Field(
-        [0.3, 1.0], min_length=1, description="Grid: RBF width, in units of 1 / n_features."
+        [0.1, 0.3], min_length=1, description="Grid: RBF width, in units of 1 / n_features."
     )
 
 

@@ -13,12 +13,12 @@ class XgbHandcraftedSection(GridSection):
     """`xgb_handcrafted`: gradient boosted trees on handcrafted features."""
 
     n_estimators: list[PositiveInt] = Field(
-        [200], min_length=1, description="Grid: boosting rounds."
+        [400], min_length=1, description="Grid: boosting rounds."
     )
     max_depth: list[PositiveInt] = Field([3, 5], min_length=1, description="Grid: tree depth.")
-    learning_rate: list[PositiveFloat] = Field([0.1], min_length=1, description="Grid: shrinkage.")
-    subsample: float = Field(0.8, gt=0, le=1, description="Share of tracks per tree.")
-    colsample_bytree: float = Field(0.3, gt=0, le=1, description="Share of features per tree.")
+    learning_rate: list[PositiveFloat] = Field([0.05], min_length=1, description="Grid: shrinkage.")
+    subsample: float = Field(0.5, gt=0, le=1, description="Share of tracks per tree.")
+    colsample_bytree: float = Field(0.1, gt=0, le=1, description="Share of features per tree.")
 
 
 ENTRY = ModelEntry(

@@ -1,4 +1,4 @@
-"""What the extended set adds to the classic one: 258 features beside 13 MFCCs.
+"""What the extended set adds to the classic one: 274 features beside 13 MFCCs.
 
 A group is here because it raised the accuracy of a support vector machine on real music (onsets
 by band, contrast by band, correlations of MFCCs, mel levels, dynamics), or because it says
@@ -20,7 +20,7 @@ from genreflow.features.stft import Floats
 
 N_MFCC, N_CORRELATED = 20, 13
 DELTA_REACH = 4
-MEL_BANDS, ONSET_BANDS, MODULATION_BANDS = 16, 4, 8
+MEL_BANDS, ONSET_BANDS, MODULATION_BANDS, IRREGULARITY_BANDS = 16, 4, 8, 8
 
 _MEAN_STD = ("mean", "std")
 _ONSET = ("mean", "std", "p90", "peaks_per_second")
@@ -41,6 +41,10 @@ def groups(n_mfcc: int) -> list[Group]:
         Group(tuple(f"mfcc_{i:02d}_{j:02d}_corr" for i, j in pairs), _correlations),
         Group(_with_mean_std(f"contrast_{i}" for i in range(1, CONTRAST_BANDS + 1)), _contrast),
         Group(_with_mean_std(f"mel_{i:02d}" for i in range(1, MEL_BANDS + 1)), _mel),
+        Group(
+            _with_mean_std(f"irregularity_{i}" for i in range(1, IRREGULARITY_BANDS + 1)),
+            _irregularity,
+        ),
         Group(tuple(f"chroma_{name}_std" for name in tonal.PITCH_CLASSES), _chroma),
         Group(tuple(f"tonnetz_{i}_std" for i in range(1, 7)), _tonnetz),
         Group(tuple(f"onset_{i}_{statistic}" for i, statistic in onsets), _onsets),
@@ -122,6 +126,16 @@ def _contrast(track: Analysis) -> Floats:
 
 def _mel(track: Analysis) -> Floats:
     return _mean_std(pooled(track.spectral.mel, MEL_BANDS))
+
+
+def _irregularity(track: Analysis) -> Floats:
+    """Measure how much neighbouring mel bands differ: partials that stand apart, or a dense sound.
+
+    K. Jensen, "Timbre models of musical sounds", PhD thesis, University of Copenhagen, 1999
+    (between partials there; here between mel bands, in dB).
+    """
+    differences = np.abs(np.diff(track.spectral.mel, axis=0, append=track.spectral.mel[-1:]))
+    return _mean_std(pooled(differences, IRREGULARITY_BANDS))
 
 
 def _chroma(track: Analysis) -> Floats:
