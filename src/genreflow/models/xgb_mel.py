@@ -1,9 +1,7 @@
 """`xgb_mel`, the baseline: gradient boosted trees on mel windows.
 
-Neighbouring frames and bands say nearly the same, so levels are first averaged over small tiles of
-each window. The tiles pass through XGBoost's quantile sketch in batches and stay in memory as one
-byte each. (Column sampling alone doesn't spare time: XGBoost's histograms cover all columns, and
-those that a tree isn't given are merely not split on.)
+Trees see statistics of each window's bands (:mod:`genreflow.models.statistics`), which pass through
+XGBoost's quantile sketch in batches and stay in memory as one byte each.
 
 References
 ----------
@@ -24,6 +22,7 @@ import xgboost as xgb
 from genreflow.features.rows import Floats
 from genreflow.models import trees
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.models.statistics import count_statistics, describe
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.xgb_mel import XgbMelSection
 
@@ -42,8 +41,8 @@ class XgbMel(Model[XgbMelSection]):
         p = self.params
         train, valid = (part.spread(p.windows_per_track) for part in (train, valid))
         threads, bins = p.threads, p.max_bin
-        seen = xgb.QuantileDMatrix(TileBatches(train, p), max_bin=bins, nthread=threads)
-        unseen = xgb.QuantileDMatrix(TileBatches(valid, p), max_bin=bins, nthread=threads, ref=seen)
+        seen = xgb.QuantileDMatrix(Batches(train, p), max_bin=bins, nthread=threads)
+        unseen = xgb.QuantileDMatrix(Batches(valid, p), max_bin=bins, nthread=threads, ref=seen)
         settings = {
             "objective": "multi:softprob",
             "num_class": len(self.signature.genres),
@@ -84,8 +83,7 @@ class XgbMel(Model[XgbMelSection]):
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""
         self.trees.set_param({"nthread": self.params.threads})
-        tiles = average_tiles(values, self.params.time_pool, self.params.band_pool)
-        probabilities: Floats = self.trees.inplace_predict(tiles)
+        probabilities: Floats = self.trees.inplace_predict(describe(values))
         return probabilities
 
     def save(self, folder: Path) -> None:
@@ -95,8 +93,8 @@ class XgbMel(Model[XgbMelSection]):
     def load(self, folder: Path) -> None:
         """Read ``model.xgb.json``."""
         (path,) = self.paths(folder)
-        tiles = count_tiles(self.signature.shape, self.params.time_pool, self.params.band_pool)
-        self.trees = trees.load_trees(path, tiles, len(self.signature.genres))
+        n_statistics = count_statistics(self.signature.shape)
+        self.trees = trees.load_trees(path, n_statistics, len(self.signature.genres))
 
 
 class _Progress(xgb.callback.TrainingCallback):
@@ -114,45 +112,20 @@ class _Progress(xgb.callback.TrainingCallback):
         return False
 
 
-def average_tiles(values: Floats, time_pool: int, band_pool: int) -> Floats:
-    """Average (n, time, frequency, 1) over tiles: (n, tiles). What is left over is dropped.
-
-    Parameters
-    ----------
-    values
-        Windows.
-    time_pool, band_pool
-        Frames and bands of a tile; at most as many as a window has.
-    """
-    n, time, bands, _ = values.shape
-    frames, wide = min(time_pool, time), min(band_pool, bands)
-    rows, columns = time // frames, bands // wide
-    whole = values[:, : rows * frames, : columns * wide]
-    tiles: Floats = whole.reshape(n, rows, frames, columns, wide).mean(axis=(2, 4))
-    return tiles.reshape(n, -1)
-
-
-def count_tiles(shape: tuple[int, ...], time_pool: int, band_pool: int) -> int:
-    """Return how many tiles :func:`average_tiles` makes of a window (time, frequency, 1)."""
-    time, bands, _ = shape
-    return (time // min(time_pool, time)) * (bands // min(band_pool, bands))
-
-
-class TileBatches(xgb.DataIter):
-    """Hand windows to XGBoost's quantile sketch batch by batch.
+class Batches(xgb.DataIter):
+    """Hand the statistics of windows to XGBoost's quantile sketch batch by batch.
 
     Parameters
     ----------
     examples
         Labelled windows.
     params
-        How many frames and bands make a tile, and what examples weigh.
+        What examples weigh.
     """
 
     def __init__(self, examples: Examples, params: XgbMelSection) -> None:
         super().__init__()
         self._examples = examples
-        self._pool = params.time_pool, params.band_pool
         self._weight = examples.weight(params.class_weight)
         self.reset()
 
@@ -169,7 +142,7 @@ class TileBatches(xgb.DataIter):
         here = slice(self._start, self._start + len(values))
         self._start = here.stop
         input_data(
-            data=average_tiles(values, *self._pool),
+            data=describe(values),
             label=self._examples.label[here],
             weight=self._weight[here],
         )

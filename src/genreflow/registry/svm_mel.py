@@ -9,12 +9,18 @@ from genreflow.section import PositiveFloat, PositiveInt
 
 
 class SvmMelSection(ModelSection):
-    """`svm_mel`: linear SVM on standardised mel windows."""
+    """`svm_mel`: linear SVM on mel windows, in the space of an RBF kernel."""
 
     windows_per_track: PositiveInt = Field(
         12, description="Training windows drawn from a track, evenly spaced."
     )
-    n_components: PositiveInt = Field(200, description="Principal components kept.")
+    n_components: PositiveInt = Field(100, description="Principal components kept.")
+    n_landmarks: PositiveInt = Field(
+        500, le=4096, description="Windows that others are compared with (Nyström)."
+    )
+    gamma_scale: PositiveFloat = Field(
+        1.0, description="RBF width, in units of 1 / variance of the components."
+    )
     C: PositiveFloat = Field(1.0, description="Inverse regularisation strength.")
 
 

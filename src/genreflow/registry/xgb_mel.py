@@ -18,8 +18,6 @@ class XgbMelSection(ModelSection):
     early_stopping_rounds: PositiveInt = Field(
         15, description="Stop after so many rounds without a better validation loss."
     )
-    time_pool: PositiveInt = Field(8, description="Frames averaged into one input.")
-    band_pool: PositiveInt = Field(1, description="Mel bands averaged into one input.")
     max_depth: PositiveInt = Field(5, description="Depth of a tree.")
     learning_rate: PositiveFloat = Field(0.15, description="Shrinkage.")
     subsample: float = Field(0.7, gt=0, le=1, description="Share of windows per tree.")
