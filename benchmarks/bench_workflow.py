@@ -36,13 +36,13 @@ ROOT = HERE.parent
 BIN = Path(sys.executable).parent
 FEATURES = ("all_audio", "all_handcrafted", "all_mel")
 SMALL: dict[str, dict[str, Any]] = {
-    "svm_mel": {"windows_per_track": 1, "n_components": 20},
+    "svm_mel": {"windows_per_track": 1, "n_components": 20, "n_landmarks": 50},
     "xgb_mel": {"windows_per_track": 1, "n_estimators": 2},
     "svm_handcrafted": {"inner_folds": 2, "selected_fraction": [1.0], "C": [1.0]},
     "xgb_handcrafted": {"inner_folds": 2, "selected_fraction": [1.0], "n_estimators": [2]},
-    "cnn": {"epochs": 1, "windows_per_track": 1, "filters": [4, 4, 4, 4, 4]},
-    "lstm": {"epochs": 1, "windows_per_track": 1, "units": [8], "time_pool": 8},
-    "resnet50": {"epochs": 1, "windows_per_track": 1, "input_size": 32},
+    "cnn": {"epochs": 1, "windows_per_epoch": 32, "filters": [4, 4, 4, 4, 4]},
+    "lstm": {"epochs": 1, "windows_per_epoch": 32, "filters": [4, 4, 4], "units": [8]},
+    "resnet50": {"epochs": 1, "windows_per_epoch": 32, "input_size": 32},
 }
 
 

@@ -31,6 +31,7 @@ TINY = {
     "audio.augment": ["tone"],
     "evaluation.n_bootstrap": 100,
     "models.svm_mel.n_components": 8,
+    "models.svm_mel.n_landmarks": 50,
     "models.xgb_mel.n_estimators": 4,
     "models.svm_handcrafted.inner_folds": 2,
     "models.svm_handcrafted.C": [1.0],

@@ -22,7 +22,7 @@ GENRES = ("drone", "hiss", "pulse")
 _RATE = 8000
 _ROLES = ("train",) * 6 + ("valid",) * 2 + ("test",) * 2
 _SMALL_GRID = {"inner_folds": 2, "selected_fraction": [0.5]}
-_SMALL_NETWORK = {"epochs": 2, "batch_size": 8, "windows_per_track": 2}
+_SMALL_NETWORK = {"epochs": 2, "batch_size": 8, "windows_per_epoch": 40}
 _PARAMS = {
     "audio": {"sample_rate": _RATE, "min_seconds": 1.0},
     "features": {
@@ -30,12 +30,12 @@ _PARAMS = {
         "handcrafted": {"n_fft": 512, "hop_length": 512},
     },
     "models": {
-        "svm_mel": {"n_components": 8, "windows_per_track": 2},
+        "svm_mel": {"n_components": 8, "n_landmarks": 20, "windows_per_track": 2},
         "xgb_mel": {"n_estimators": 4, "windows_per_track": 2},
         "svm_handcrafted": {**_SMALL_GRID, "C": [1.0], "gamma_scale": [1.0]},
         "xgb_handcrafted": {**_SMALL_GRID, "n_estimators": [3], "max_depth": [2]},
         "cnn": {**_SMALL_NETWORK, "filters": [4, 4, 4, 4, 4]},
-        "lstm": {**_SMALL_NETWORK, "units": [4]},
+        "lstm": {**_SMALL_NETWORK, "filters": [4, 4, 4], "units": [4]},
         "resnet50": {**_SMALL_NETWORK, "epochs": 1, "input_size": 32, "optimizer": "sgd"},
     },
 }

@@ -1,5 +1,6 @@
 """What happens to windows on their way into a network."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from genreflow.features.rows import Matrix
 from genreflow.models.base import Examples
-from genreflow.models.neural.batches import WindowBatches, curves, draw, mask, mix
+from genreflow.models.neural.batches import WindowBatches, curves, draw, mask, mix, warp
 from genreflow.registry.cnn import CnnSection
 
 
@@ -38,14 +39,30 @@ def test_weights_give_every_track_the_same_say(counts):
     np.testing.assert_allclose(per_track, len(part) / len(counts), rtol=1e-5)
 
 
-@given(tracks, st.integers(1, 9), st.integers(0, 99))
-def test_an_epoch_draws_each_window_at_most_once(counts, per_track, seed):
-    chosen = draw(examples(counts), per_track, np.random.default_rng(seed))
-    assert len(set(chosen)) == len(chosen) == np.minimum(counts, per_track).sum()
+@given(tracks, st.integers(1, 60), st.integers(0, 99))
+def test_an_epoch_draws_as_many_windows_of_each_track_whatever_its_length(counts, most, seed):
+    found = examples(counts)
+    chosen = draw(found, most, np.random.default_rng(seed))
+    assert len(chosen) == min(most, sum(counts))
+    drawn = np.bincount(found.track[chosen], minlength=len(counts))
+    assert drawn.max() - drawn.min() <= 1
+    times = np.bincount(chosen, minlength=sum(counts))
+    for track, count in enumerate(counts):
+        of_track = times[found.track == track]
+        assert of_track.max() - of_track.min() <= 1, f"{count} windows: none again before all"
+
+
+def test_copies_are_drawn_and_make_no_epoch_longer():
+    found = examples([4] * 6)
+    copy = np.tile([0, 0, 1, 1], 6)
+    found = replace(found, copy=copy)
+    chosen = draw(found, 1000, np.random.default_rng(0))
+    assert len(chosen) == 12
+    assert set(copy[chosen]) == {0, 1}
 
 
 def test_epochs_differ_and_repeat_from_the_same_seed():
-    params = CnnSection(batch_size=4, windows_per_track=2)
+    params = CnnSection(batch_size=4, windows_per_epoch=12)
     fill = np.zeros((3, 1), np.float32)
     one, two = (WindowBatches(examples([9] * 6), params, 2, fill) for _ in range(2))
     first = one[0][0]
@@ -67,6 +84,24 @@ def test_mixed_targets_stay_probabilities_led_by_the_windows_own_genre(alpha, se
     np.testing.assert_allclose(mixed, blended, atol=1e-5)
 
 
+def test_a_warped_window_is_a_slower_one_at_another_pitch():
+    """Seen by what lies where: a level is the number of its frame, plus 1000 for each band."""
+    time, frequency, middle = 129, 32, 16
+    plain = np.arange(time)[:, np.newaxis] + 1000.0 * np.arange(frequency)
+    values = np.tile(plain.astype(np.float32)[np.newaxis, ..., np.newaxis], (300, 1, 1, 1))
+    warped = warp(values, 4, 0.25, np.random.default_rng(0))[:, :, middle, 0]
+    band = np.round((warped[:, time // 2] - time // 2) / 1000)
+    assert set(middle - band) == set(range(-4, 5))
+    frames = warped - 1000 * band[:, np.newaxis]
+    steps = np.diff(frames, axis=1)
+    assert (np.ptp(steps, axis=1) < 0.02).all()
+    assert 0.75 <= steps.mean(axis=1).min() < 0.76
+    assert 0.99 < steps.mean(axis=1).max() <= 1.0
+    assert -0.01 < frames.min() < 1
+    assert time - 2 < frames.max() < time - 0.99
+    np.testing.assert_array_equal(warp(values, 0, 0, np.random.default_rng(0)), values)
+
+
 @pytest.mark.parametrize("largest", [3.0, 6.0])
 def test_filters_are_lines_between_a_few_gains_within_what_was_asked_for(largest):
     gains = curves((500, 128), largest, np.random.default_rng(0))
@@ -78,7 +113,7 @@ def test_filters_are_lines_between_a_few_gains_within_what_was_asked_for(largest
 
 
 def test_a_window_is_filtered_from_beginning_to_end_and_others_otherwise():
-    off = dict.fromkeys(("mixup", "time_mask", "frequency_mask"), 0.0)
+    off = dict.fromkeys(("mixup", "time_mask", "frequency_mask", "pitch_shift", "time_stretch"), 0)
     fill = np.zeros((3, 1), np.float32)
     plain, filtered = (
         WindowBatches(examples([9] * 6), CnnSection(**off, filter_db=largest), 2, fill)[0][0]

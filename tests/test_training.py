@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import log_softmax
 
 from genreflow import lineage, registry
 from genreflow.columns import column_of, genre_of
@@ -191,7 +192,7 @@ def test_either_scaling_comes_back_from_its_file_and_bounds_or_not(scaling, corp
     features = corpus.features("handcrafted")
     train("svm_handcrafted", "0", params, features, corpus.splits, tmp_path)
     model, _ = load_model(tmp_path)
-    scale = model.classifier["scale"]
+    scale = model.prepare["scale"]
     far = scale.transform(np.full((1, *model.signature.shape), 1e9))
     assert (np.abs(far).max() < 6) == (scaling == "ranks")
 
@@ -359,12 +360,25 @@ def test_balanced_weights_make_a_rare_genre_more_probable(
     assert means["balanced"] > means["none"]
 
 
-@pytest.mark.parametrize("name", ["xgb_mel", "cnn"])
-def test_the_epoch_that_is_kept_is_written_down(name, trained):
-    history = pd.read_csv(trained(name) / "history.csv")
-    kept = read_metadata(trained(name)).best["epoch"]
-    settled = 0 if name == "xgb_mel" else len(history) // 2
-    assert kept == history["epoch"][settled:][history["val_loss"][settled:].idxmin()]
+def test_a_network_is_trained_to_the_end_and_calibrated(corpus, trained):
+    """By validation windows: dividing its margins by anything else is no better."""
+    history = pd.read_csv(trained("cnn") / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    table = pd.read_parquet(trained("cnn") / "predictions.parquet")
+    valid = table[table["role"] == "valid"]
+    probabilities = valid[list(GENRES)].to_numpy(dtype=np.float64)
+    label = valid["genre"].map(list(GENRES).index).to_numpy()
+    losses = []
+    for temperature in (0.8, 1.0, 1.25):
+        margins = log_softmax(np.log(probabilities) / temperature, axis=1)
+        losses.append(-margins[np.arange(len(label)), label].mean())
+    assert losses[1] == min(losses)
+
+
+def test_the_boosting_round_that_is_kept_is_written_down(trained):
+    history = pd.read_csv(trained("xgb_mel") / "history.csv")
+    kept = read_metadata(trained("xgb_mel")).best["epoch"]
+    assert kept == history["epoch"][history["val_loss"].idxmin()]
 
 
 def test_a_training_takes_of_a_gpu_what_it_needs_and_no_more(monkeypatch):

@@ -6,16 +6,24 @@ from pydantic import Field
 
 from genreflow.registry.entry import HISTORY, ModelEntry
 from genreflow.registry.neural import NeuralSection, Width
-from genreflow.section import PositiveInt
+from genreflow.section import PositiveFloat, PositiveInt
 
 
 class LstmSection(NeuralSection):
-    """`lstm`: LSTM over the time frames of a window."""
+    """`lstm`: convolutions, then a bidirectional LSTM over time."""
 
-    units: list[Width] = Field(
-        [96, 64], min_length=1, max_length=16, description="Units of each layer."
+    learning_rate: PositiveFloat = Field(
+        2e-3, description="Peak learning rate; rises over a tenth of the steps, then falls to 0."
     )
-    time_pool: PositiveInt = Field(2, description="Frames averaged into one time step.")
+    filters: list[Width] = Field(
+        [16, 32, 48], min_length=3, max_length=3, description="Filters of each convolution."
+    )
+    units: list[Width] = Field(
+        [48], min_length=1, max_length=16, description="Units of each layer, in each direction."
+    )
+    input_pool: PositiveInt = Field(
+        2, description="Frames and bands averaged into one input; 2 takes a quarter of the time."
+    )
 
 
 ENTRY = ModelEntry(

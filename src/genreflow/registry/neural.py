@@ -16,14 +16,13 @@ Width = Annotated[int, Field(gt=0, le=4096)]
 class NeuralSection(ModelSection):
     """What the Keras models share."""
 
-    epochs: PositiveInt = Field(30, description="Most epochs.")
-    patience: PositiveInt = Field(
-        8, description="In the second half, stop after so many epochs without improvement."
+    epochs: PositiveInt = Field(
+        30, description="Epochs, each of as many windows as training tracks have."
+    )
+    windows_per_epoch: PositiveInt = Field(
+        10000, description="Most windows of an epoch; drawn anew, as many of each track."
     )
     batch_size: PositiveInt = Field(32, description="Windows per step.")
-    windows_per_track: PositiveInt = Field(
-        4, description="Windows drawn anew from each track every epoch."
-    )
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="sgd: with Nesterov momentum 0.9; takes less time per step."
     )
@@ -36,6 +35,12 @@ class NeuralSection(ModelSection):
     mixup: float = Field(0.2, ge=0, description="Alpha of mixup between windows; 0: off.")
     time_mask: float = Field(0.15, ge=0, lt=1, description="SpecAugment: longest masked time.")
     frequency_mask: float = Field(0.1, ge=0, lt=1, description="SpecAugment: widest masked band.")
+    pitch_shift: int = Field(
+        4, ge=0, le=64, description="Move windows up or down by at most so many mel bands; 0: off."
+    )
+    time_stretch: float = Field(
+        0.25, ge=0, lt=1, description="Stretch what is left without at most this share; 0: off."
+    )
     filter_db: float = Field(
         6.0,
         ge=0,

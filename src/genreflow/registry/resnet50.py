@@ -20,9 +20,8 @@ class Resnet50Section(NeuralSection):
     input_size: int = Field(
         64, ge=32, le=1024, description="Windows are averaged to input_size × input_size."
     )
-    epochs: PositiveInt = Field(10, description="Most epochs.")
-    windows_per_track: PositiveInt = Field(
-        2, description="Windows drawn anew from each track every epoch."
+    epochs: PositiveInt = Field(
+        8, description="Epochs, each of as many windows as training tracks have."
     )
 
 

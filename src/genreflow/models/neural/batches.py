@@ -1,10 +1,12 @@
-"""Training batches: windows drawn anew each epoch, filtered, mixed and masked on the way.
+"""Training batches: windows drawn anew each epoch, warped, filtered, mixed and masked on the way.
 
 Everything random is drawn from a generator seeded by (seed, epoch, batch): a batch is the same
 whichever thread makes it and in whichever order.
 
 References
 ----------
+J. Schlüter, T. Grill, "Exploring data augmentation for improved singing voice detection with
+neural networks", ISMIR 2015 (pitch and tempo, on spectrograms).
 D. Park et al., "SpecAugment: a simple data augmentation method for automatic speech
 recognition", Interspeech 2019 (without time warping).
 H. Nam et al., "FilterAugment: an acoustic environmental data augmentation method", ICASSP 2022
@@ -55,7 +57,7 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         """Draw the windows of an epoch, counted from 0."""
         self._epoch = epoch
         rng = np.random.default_rng((self._params.seed, epoch))
-        self._order = draw(self._examples, self._params.windows_per_track, rng)
+        self._order = draw(self._examples, self._params.windows_per_epoch, rng)
 
     def __len__(self) -> int:
         # The last batch is dropped unless it is the only one: they all have one shape, and
@@ -69,6 +71,7 @@ class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is un
         values = self._examples.read(chosen)
         target = self._identity[self._examples.label[chosen]]
         rng = np.random.default_rng((self._params.seed, self._epoch, index))
+        values = warp(values, self._params.pitch_shift, self._params.time_stretch, rng)
         if self._params.filter_db:
             n, _, frequency, _ = values.shape
             gains = curves((n, frequency), self._params.filter_db, rng)
@@ -92,19 +95,56 @@ def genre_weight(examples: Examples, n_genres: int, class_weight: str) -> Floats
     return weight
 
 
-def draw(examples: Examples, per_track: int, rng: np.random.Generator) -> Integers:
-    """Choose at most `per_track` windows of each track, shuffled; return their positions.
+def draw(examples: Examples, most: int, rng: np.random.Generator) -> Integers:
+    """Choose the windows of an epoch, shuffled; return their positions.
 
-    They are of the track as it is and of its copies, and no more than without copies: an epoch
-    costs the same.
+    They are as many as the tracks have without their copies, but at most `most`: as many of each
+    track, however long it is, and of the track as it is and of its copies alike.
     """
     starts, counts = examples.tracks()
-    own = np.add.reduceat(examples.copy == 0, starts)
+    total = min(most, int((examples.copy == 0).sum()))
+    share, rest = divmod(total, len(starts))
+    shares = np.full(len(starts), share)
+    shares[rng.permutation(len(starts))[:rest]] += 1
     chosen = [
-        start + rng.permutation(count)[: min(per_track, n)]
-        for start, count, n in zip(starts, counts, own, strict=True)
+        start + np.resize(rng.permutation(count), n)
+        for start, count, n in zip(starts, counts, shares, strict=True)
     ]
     return rng.permutation(np.concatenate(chosen))
+
+
+def warp(values: Floats, most_bands: int, most_left_out: float, rng: np.random.Generator) -> Floats:
+    """Return each window at another pitch and tempo.
+
+    A part of it, anywhere, is stretched to the whole, and all of it moves along the mel bands; what
+    is at the edge then is repeated.
+
+    Parameters
+    ----------
+    values
+        (n, time, frequency, 1) [dB].
+    most_bands
+        Bands are moved by at most so many, up or down.
+    most_left_out
+        Largest share of the frames that is left out.
+    """
+    n, time, frequency, _ = values.shape
+    if not (most_bands or most_left_out):
+        return values
+    length = (time - 1) * (1 - rng.uniform(0, most_left_out, (n, 1)))
+    at = rng.uniform(0, 1, (n, 1)) * (time - 1 - length) + length * np.linspace(0, 1, time)
+    before = np.minimum(at.astype(np.int64), max(time - 2, 0))
+    after = np.minimum(before + 1, time - 1)
+    share = (at - before).astype(np.float32)[:, :, np.newaxis, np.newaxis]
+    moved = rng.integers(-most_bands, most_bands + 1, (n, 1))
+    band = np.clip(np.arange(frequency) - moved, 0, frequency - 1)
+    warped = np.empty_like(values)
+    # Window by window and axis by axis: one index over all axes takes five times as long.
+    for i in range(n):
+        window = values[i].take(before[i], axis=0)
+        window += share[i] * (values[i].take(after[i], axis=0) - window)
+        window.take(band[i], axis=1, out=warped[i], mode="clip")
+    return warped
 
 
 def curves(shape: tuple[int, ...], largest: float, rng: np.random.Generator) -> Floats:

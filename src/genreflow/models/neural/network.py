@@ -22,6 +22,7 @@ from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
 from genreflow.models.neural.resuming import Resuming
 from genreflow.models.reading import REMEDY, reading
+from genreflow.models.temperature import temperature_of
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.neural import NeuralSection
 
@@ -33,7 +34,16 @@ WARM_UP = 0.1
 BATCH_NORM_MOMENTUM = 0.9
 """Keras's 0.99 needs some 500 steps to forget its start; whole trainings here have that many."""
 
+VALIDATION_WINDOWS = 4
+"""Windows of a validation track that are judged after each epoch, and set the temperature."""
+
 _STATISTICS_WINDOWS = 4
+_FLOOR = 1e-7
+"""Least probability that enters a logarithm."""
+
+_OUTPUT = "genres"
+"""Layer of the probabilities."""
+
 _OPTIMIZERS = {
     "adamw": keras.optimizers.AdamW,
     "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
@@ -53,37 +63,43 @@ class KerasModel(Model[P]):
         """Turn standardised windows (batch, time, frequency, 1) into features (batch, n)."""
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Train until the loss on evenly spaced validation windows stops falling.
+        """Train to the end of the schedule; `valid` sets the temperature alone.
 
-        What the loss does in the first half of the epochs counts for nothing: the learning rate is
-        still high, and the loss of a few tracks jumps up and down.
+        Stopping where the validation loss was lowest was tried, and cost several points: the loss
+        of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
         """
-        p = self.params
         batches, schedule = self.begin(train)
-        settled = p.epochs // 2
-        stop = keras.callbacks.EarlyStopping(
-            "val_loss", patience=p.patience, restore_best_weights=True, start_from_epoch=settled
-        )
         history = keras.callbacks.History()
-        callbacks = [_Epochs(self, batches, valid, schedule), stop, history]
+        callbacks = [_Epochs(self, batches, valid, schedule), history]
         first = 0
         if self.checkpoint:
-            resuming = Resuming(self.checkpoint, stop, history, p.epochs)
+            resuming = Resuming(self.checkpoint, history)
             first = resuming.load()
             # Last, so that it finds what the others made of an epoch.
             callbacks.append(resuming)
         self.network.fit(
             batches,
             initial_epoch=first,
-            epochs=p.epochs,
+            epochs=self.params.epochs,
             shuffle=False,
             verbose=0,
             callbacks=callbacks,
         )
+        temperature = self._calibrate(valid)
         table = pd.DataFrame(history.history)[list(_CURVES)]
         table.insert(0, "epoch", np.arange(1, len(table) + 1))
-        best = {"epoch": settled + int(table["val_loss"].to_numpy()[settled:].argmin()) + 1}
+        best = {"temperature": round(temperature, 6)}
         return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
+
+    def _calibrate(self, valid: Examples) -> float:
+        """Divide the margins by what suits the validation windows best, and return that."""
+        heard = valid.spread(VALIDATION_WINDOWS)
+        log_probability = np.log(np.maximum(self.predict_all(heard), _FLOOR))
+        weight = heard.weight(self.params.class_weight)
+        temperature = temperature_of(log_probability, heard.label, weight)
+        layer = self.network.get_layer(_OUTPUT)
+        layer.set_weights([array / np.float32(temperature) for array in layer.get_weights()])
+        return temperature
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
         """Build and compile the network; return its batches and the learning rate's schedule."""
@@ -114,9 +130,14 @@ class KerasModel(Model[P]):
         features = self.body(standardise(inputs))
         features = keras.layers.Dropout(self.params.dropout, seed=self.params.seed)(features)
         outputs = keras.layers.Dense(
-            len(self.signature.genres), activation="softmax", name="genres"
+            len(self.signature.genres), activation="softmax", name=_OUTPUT
         )(features)
         return keras.Model(inputs, outputs, name=self.signature.model)
+
+    def predict_all(self, examples: Examples) -> Floats:
+        """Return the probabilities of all examples, which are read in batches."""
+        size = self.params.batch_size
+        return np.concatenate([self.predict_proba(values) for values in examples.batches(size)])
 
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""
@@ -163,7 +184,7 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         super().__init__()
         self._owner = model
         self._batches = batches
-        self._valid = valid.spread(model.params.windows_per_track)
+        self._valid = valid.spread(VALIDATION_WINDOWS)
         self._weight = self._valid.weight(model.params.class_weight)
         self._schedule = schedule
 
@@ -171,12 +192,10 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         self._batches.start_epoch(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        size = self._owner.params.batch_size
-        parts = [self._owner.predict_proba(values) for values in self._valid.batches(size)]
-        probabilities = np.concatenate(parts)
+        probabilities = self._owner.predict_all(self._valid)
         right = np.take_along_axis(probabilities, self._valid.label[:, np.newaxis], axis=1)[:, 0]
         hit = probabilities.argmax(axis=1) == self._valid.label
-        loss = -np.log(np.maximum(right, 1e-7))
+        loss = -np.log(np.maximum(right, _FLOOR))
         logs["val_loss"] = float(np.average(loss, weights=self._weight))
         logs["val_accuracy"] = float(np.average(hit, weights=self._weight))
         last_step = (epoch + 1) * len(self._batches) - 1
