@@ -12,6 +12,7 @@ import pytest
 
 from genreflow import lineage
 from genreflow.columns import column_of
+from genreflow.evaluation.ensemble import pool
 from genreflow.evaluation.intervals import proportion_interval
 from genreflow.evaluation.predictions import PredictionsError
 from genreflow.evaluation.robustness import COLUMNS, mixed, read_answers
@@ -167,10 +168,9 @@ def test_the_ensemble_mixes_answers_with_the_weights_of_the_fold(
     weights = pd.DataFrame({"fold": "0", "model": MODELS, "weight": [share, 1 - share]})
     together = mixed(answers, weights)[CLEAN]
     assert (together.actual == together.predicted).mean() == accuracy
+    stack = np.stack([answers[model][CLEAN].probabilities for model in MODELS])
     np.testing.assert_allclose(
-        together.probabilities,
-        share * answers[MODELS[0]][CLEAN].probabilities
-        + (1 - share) * answers[MODELS[1]][CLEAN].probabilities,
+        together.probabilities, pool(stack, np.array([share, 1 - share])), rtol=1e-6
     )
     # A fold that not all of them judged is nobody's.
     assert mixed({MODELS[0]: answers[MODELS[0]]}, weights) == {}

@@ -13,8 +13,9 @@ from genreflow import lineage
 from genreflow.columns import OF_CHANGED, genre_of
 from genreflow.evaluation.agreement import paired
 from genreflow.evaluation.compare import groups_of_tracks, units_of
+from genreflow.evaluation.ensemble import pool
 from genreflow.evaluation.intervals import proportion_interval
-from genreflow.evaluation.predictions import WHOLE_TRACK, Floats, Predictions, PredictionsError
+from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions, PredictionsError
 from genreflow.params import Params
 from genreflow.registry.changes import CHANGES, CLEAN
 from genreflow.store.tables import read_table
@@ -68,7 +69,7 @@ def _read(params: Params, model: str, path: Path) -> Answers:
 
 
 def mixed(answers: Mapping[str, Answers], weights: pd.DataFrame) -> Answers:
-    """Return what the ensemble says: the members' probabilities, with the weights of each fold.
+    """Return what the ensemble says: the members' pool, with the weights of each fold.
 
     Parameters
     ----------
@@ -105,11 +106,9 @@ def _mixed_fold(
         if not part:
             return None
         parts.append(part)
-    share: Floats = weights["weight"].to_numpy(np.float64)
     stack = np.stack([part.probabilities for part in parts])
-    return Predictions(
-        parts[0].keys, np.einsum("m,mtg->tg", share / share.sum(), stack), parts[0].genres
-    )
+    pooled = pool(stack, weights["weight"].to_numpy(np.float64))
+    return Predictions(parts[0].keys, pooled, parts[0].genres)
 
 
 def robustness_table(

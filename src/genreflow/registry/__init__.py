@@ -49,7 +49,7 @@ PROBES = (svm_handcrafted.ENTRY.name, BASELINE)
 """What side studies train: cheap models, one for each kind of features."""
 
 ENSEMBLE = "ensemble"
-"""How the soft vote of all models is called among them."""
+"""How the weighted vote of all models is called among them."""
 
 
 def _from_other_packages() -> dict[str, ModelEntry]:

@@ -23,7 +23,9 @@ class SvmHandcraftedSection(GridSection):
         description="Grid: shrinkage of the covariance within genres, for whitening; 1: none.",
     )
     kernel: list[Kernel] = Field(["rbf"], min_length=1, description="Grid: kernel.")
-    C: list[PositiveFloat] = Field([1.0, 3.0, 10.0], min_length=1, description="Grid: C.")
+    C: list[PositiveFloat] = Field(
+        [10.0], min_length=1, description="Grid: C of a track, shared with its copies."
+    )
     gamma_scale: list[PositiveFloat] = Field(
         [0.1, 0.3], min_length=1, description="Grid: RBF width, in units of 1 / n_features."
     )

@@ -128,7 +128,7 @@ def _ensemble(results: Results) -> str:
         else f"{gap[1:]} points {'more' if accuracy > best else 'less'} than"
     )
     return (
-        f"A soft vote of all models reaches {text.percent(accuracy)}, "
+        f"A weighted vote of all models reaches {text.percent(accuracy)}, "
         f"{verdict} the best single model{_by_first_seed(results)}."
     )
 

@@ -17,7 +17,7 @@ from genreflow.report.results import Results
 def about(model: str) -> str:
     """Say in a few words what `model` is."""
     if model == ENSEMBLE:
-        return "soft vote of all models"
+        return "weighted vote of all models"
     return registry.entry(model).title
 
 
