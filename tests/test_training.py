@@ -16,9 +16,10 @@ from genreflow import lineage, registry
 from genreflow.columns import column_of, genre_of
 from genreflow.evaluation.predictions import read_predictions
 from genreflow.models import runtime
-from genreflow.models.base import ModelFileError
-from genreflow.models.loading import load_model
+from genreflow.models.base import ModelFileError, Signature
+from genreflow.models.loading import create, load_model
 from genreflow.models.metadata import read_metadata
+from genreflow.models.resnet50 import WeightsError
 from genreflow.params import Models, parse
 from genreflow.predict import predict_files
 from genreflow.registry.grid import Scaling
@@ -379,6 +380,41 @@ def test_the_boosting_round_that_is_kept_is_written_down(trained):
     history = pd.read_csv(trained("xgb_mel") / "history.csv")
     kept = read_metadata(trained("xgb_mel")).best["epoch"]
     assert kept == history["epoch"][history["val_loss"].idxmin()]
+
+
+@pytest.fixture
+def resnet(corpus):
+    """Return a ResNet50 that starts from `weights`, and the layers of its body."""
+    import keras
+
+    def build(weights):
+        section = corpus.params.at("models.resnet50").model_copy(update={"weights": weights})
+        model = create(section, Signature("resnet50", GENRES, (40, 32, 1)))
+        inputs = keras.Input((40, 32, 1))
+        return keras.Model(inputs, model.body(inputs))
+
+    return build
+
+
+def test_a_resnet_starts_from_the_weights_in_a_file(resnet, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(5)
+    known = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3))
+    path = tmp_path / "photographs.weights.h5"
+    known.save_weights(path)
+    kernel = known.get_layer("conv3_block2_2_conv").get_weights()[0]
+    found = resnet(str(path)).get_layer("conv3_block2_2_conv").get_weights()[0]
+    np.testing.assert_array_equal(found, kernel)
+
+
+def test_weights_that_cannot_be_had_are_named_with_a_remedy(resnet, tmp_path):
+    damaged = tmp_path / "damaged.weights.h5"
+    damaged.write_text("no weights")
+    for path in (damaged, tmp_path / "missing.weights.h5"):
+        with pytest.raises(WeightsError, match=r"models\.resnet50\.weights: .*null") as error:
+            resnet(str(path))
+        assert path.name in str(error.value)
 
 
 def test_a_training_takes_of_a_gpu_what_it_needs_and_no_more(monkeypatch):

@@ -42,12 +42,18 @@ class Resnet50(KerasModel[Resnet50Section]):
                 include_top=False, weights=weights, input_tensor=image, pooling="avg"
             )
         except Exception as error:
-            # Keras passes on whatever its download ran into.
+            # Keras passes on whatever its download, or the file, ran into.
             if not weights:
                 raise
+            reason = " ".join(str(error).split())
+            remedy = (
+                "connect to the internet once, or name a file of them"
+                if weights == "imagenet"
+                else "name a file that Keras wrote of ResNet50 without its top, or imagenet"
+            )
             raise WeightsError(
-                f"models.resnet50.weights: the {weights} weights can't be downloaded ({error}); "
-                "connect to the internet once, or set it to null to train from scratch"
+                f"models.resnet50.weights: {weights} can't be had ({reason}); "
+                f"{remedy}, or set it to null to train from scratch"
             ) from None
         for layer in residual.layers:
             if isinstance(layer, keras.layers.BatchNormalization):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from genreflow.registry.entry import HISTORY, ModelEntry
@@ -14,8 +12,10 @@ from genreflow.section import PositiveInt
 class Resnet50Section(NeuralSection):
     """`resnet50`: keras.applications' ResNet50."""
 
-    weights: Literal["imagenet"] | None = Field(
-        None, description="null: from scratch; imagenet: pre-trained (downloads 94 MB)."
+    weights: str | None = Field(
+        None,
+        min_length=1,
+        description="null: from scratch; imagenet: pre-trained (downloads 94 MB); or their file.",
     )
     input_size: int = Field(
         64, ge=32, le=1024, description="Windows are averaged to input_size × input_size."

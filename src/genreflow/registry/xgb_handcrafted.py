@@ -13,10 +13,10 @@ class XgbHandcraftedSection(GridSection):
     """`xgb_handcrafted`: gradient boosted trees on handcrafted features."""
 
     n_estimators: list[PositiveInt] = Field(
-        [400], min_length=1, description="Grid: boosting rounds."
+        [300], min_length=1, description="Grid: boosting rounds."
     )
-    max_depth: list[PositiveInt] = Field([3, 5], min_length=1, description="Grid: tree depth.")
-    learning_rate: list[PositiveFloat] = Field([0.05], min_length=1, description="Grid: shrinkage.")
+    max_depth: list[PositiveInt] = Field([3], min_length=1, description="Grid: tree depth.")
+    learning_rate: list[PositiveFloat] = Field([0.08], min_length=1, description="Grid: shrinkage.")
     subsample: float = Field(0.5, gt=0, le=1, description="Share of tracks per tree.")
     colsample_bytree: float = Field(0.1, gt=0, le=1, description="Share of features per tree.")
 

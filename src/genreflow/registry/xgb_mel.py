@@ -21,7 +21,7 @@ class XgbMelSection(ModelSection):
     max_depth: PositiveInt = Field(5, description="Depth of a tree.")
     learning_rate: PositiveFloat = Field(0.15, description="Shrinkage.")
     subsample: float = Field(0.7, gt=0, le=1, description="Share of windows per tree.")
-    colsample_bytree: float = Field(0.2, gt=0, le=1, description="Share of inputs per tree.")
+    colsample_bytree: float = Field(0.1, gt=0, le=1, description="Share of inputs per tree.")
     max_bin: int = Field(64, ge=8, le=256, description="Histogram bins.")
 
 
