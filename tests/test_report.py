@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from genreflow import registry
 from genreflow.params import Params
 from genreflow.registry.changes import CHANGES, CLEAN
 from genreflow.report import (
@@ -408,6 +409,13 @@ def test_the_audit_says_what_was_not_looked_for(run: Run) -> None:
     none = replace(results, params=params)
     none.duplicates["n_groups"] = 0
     assert describe_audit(none)["summary"].startswith("No two tracks have equal samples.")
+
+
+def test_the_page_says_what_every_model_was_tuned_by(page: str, run: Run) -> None:
+    start = page.index("What was tuned")
+    listed = page[start : page.index("</ul>", start)]
+    for model in run.models:
+        assert f"<code>{model}</code>: {registry.entry(model).tuned}" in listed
 
 
 def test_the_page_shows_the_epoch_that_was_kept(page: str) -> None:

@@ -46,6 +46,8 @@ OTHER = {
     "features.mel.window_seconds": 1.0,
     "models.resnet50.weights": "imagenet",
     "models.svm_handcrafted.kernel": ["linear"],
+    "models.svm_handcrafted.shrinkage": [1.0],
+    "models.lstm.filters": [8, 8, 8],
     "models.cnn.filters": [8, 8, 8, 8, 8],
     **{f"models.{model}.class_weight": "balanced" for model in MODELS},
     **{f"models.{model}.optimizer": "sgd" for model in ("cnn", "lstm", "resnet50")},

@@ -205,7 +205,9 @@ def _steps() -> Iterator[Step]:
             "baseline": BASELINE,
             "ensemble": ENSEMBLE,
             # Those of other packages are part of their code, which is trained with.
-            "models": {m.name: (m.title, m.summary, m.features) for m in BUILT_IN.values()},
+            "models": {
+                m.name: (m.title, m.summary, m.features, m.tuned) for m in BUILT_IN.values()
+            },
             "features": {kind.name: kind.title for kind in FEATURES.values()},
             "changes": CHANGES,
             "defaults": _defaults(),

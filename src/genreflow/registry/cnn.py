@@ -28,6 +28,7 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.cnn:Cnn",
     model_files=("model.keras",),
     tables=(HISTORY,),
+    tuned="temperature (validation tracks)",
     memory_mb=1500,
     priority=1,
     gpu=True,

@@ -107,6 +107,8 @@ class ModelEntry:
         What :meth:`~genreflow.models.base.Model.save` writes.
     tables
         The tables that training leaves: of :data:`HISTORY`, :data:`GRID` and :data:`IMPORTANCE`.
+    tuned
+        What a training chooses, and on which tracks; shown in the report.
     memory_mb
         What a training job may need [MB].
     priority
@@ -124,6 +126,7 @@ class ModelEntry:
     implementation: str
     model_files: tuple[str, ...]
     tables: tuple[str, ...] = ()
+    tuned: str = ""
     memory_mb: int = 3000
     priority: int = 0
     gpu: bool = False

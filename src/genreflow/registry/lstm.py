@@ -34,6 +34,7 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.lstm:Lstm",
     model_files=("model.keras",),
     tables=(HISTORY,),
+    tuned="temperature (validation tracks)",
     memory_mb=1500,
     priority=1,
     gpu=True,

@@ -33,6 +33,7 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.resnet50:Resnet50",
     model_files=("model.keras",),
     tables=(HISTORY,),
+    tuned="temperature (validation tracks)",
     memory_mb=3000,
     priority=2,
     gpu=True,

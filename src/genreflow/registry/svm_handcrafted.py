@@ -39,5 +39,9 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.svm_handcrafted:SvmHandcrafted",
     model_files=("model.skops",),
     tables=(GRID,),
+    tuned=(
+        "share of features, whitening, kernel, C and width (grid inside the training tracks), "
+        "temperature (validation tracks)"
+    ),
     memory_mb=1000,
 )

@@ -31,5 +31,6 @@ ENTRY = ModelEntry(
     parameters=SvmMelSection,
     implementation="genreflow.models.svm_mel:SvmMel",
     model_files=("model.skops",),
+    tuned="temperature (validation tracks)",
     memory_mb=2000,
 )

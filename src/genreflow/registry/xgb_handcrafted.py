@@ -29,5 +29,6 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.xgb_handcrafted:XgbHandcrafted",
     model_files=("model.skops", "model.xgb.json"),
     tables=(GRID, IMPORTANCE),
+    tuned="share of features, rounds, depth and shrinkage (grid inside the training tracks)",
     memory_mb=1000,
 )

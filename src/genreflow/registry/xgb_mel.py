@@ -33,5 +33,6 @@ ENTRY = ModelEntry(
     implementation="genreflow.models.xgb_mel:XgbMel",
     model_files=("model.xgb.json",),
     tables=(HISTORY,),
+    tuned="boosting rounds (validation tracks)",
     memory_mb=1500,
 )

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from genreflow import registry
 from genreflow.folds import name_order
 from genreflow.registry import ENSEMBLE
 from genreflow.report import answer, artists, audit, chain, charts, pairs, robustness, text, theme
@@ -179,7 +180,16 @@ def learning_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str
         id_ = f"chart-curve-{model}"
         specs[id_] = theme.interactive(charts.learning_curve(part))
         curves.append({"model": model, "id": id_, "kept": _kept(part)})
-    return {"curves": curves, "grids": _grids(results)}
+    return {"curves": curves, "grids": _grids(results), "tuned": _tuned(results)}
+
+
+def _tuned(results: Results) -> list[dict[str, str]]:
+    """Return what each model's trainings choose, in the order of the leaderboard."""
+    return [
+        {"model": model, "tuned": tuned}
+        for model in results.trained
+        if (tuned := registry.entry(model).tuned)
+    ]
 
 
 def _kept(curves: pd.DataFrame) -> str:
