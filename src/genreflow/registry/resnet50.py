@@ -20,6 +20,9 @@ class Resnet50Section(NeuralSection):
     input_size: int = Field(
         64, ge=32, le=1024, description="Windows are averaged to input_size × input_size."
     )
+    windows_per_epoch: PositiveInt = Field(
+        5000, description="Most windows of an epoch; drawn anew, as many of each track."
+    )
     epochs: PositiveInt = Field(
         8, description="Epochs, each of as many windows as training tracks have."
     )
