@@ -86,7 +86,7 @@ class Demo(Section):
     tracks_per_genre: int = Field(
         20, ge=4, le=100_000, description="Tracks in each of the ten genres."
     )
-    seconds: float = Field(5.0, ge=2.0, le=60.0, description="Length of a track [s].")
+    seconds: float = Field(4.0, ge=2.0, le=60.0, description="Length of a track [s].")
 
 
 Recipe = Literal["band", "codec", "gain", "mix", "noise", "pitch", "speed", "tone"]

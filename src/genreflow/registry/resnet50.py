@@ -24,7 +24,7 @@ class Resnet50Section(NeuralSection):
         5000, description="Most windows of an epoch; drawn anew, as many of each track."
     )
     epochs: PositiveInt = Field(
-        8, description="Epochs, each of as many windows as training tracks have."
+        7, description="Epochs, each of as many windows as training tracks have."
     )
 
 
