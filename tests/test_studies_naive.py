@@ -23,7 +23,7 @@ PARAMS = Params.model_validate(
     {
         "audio": {"sample_rate": 8000},
         "features": {"mel": {"n_fft": 256, "hop_length": 128, "n_mels": 24}},
-        "models": {"xgb_mel": {"n_estimators": 20, "colsample_bytree": 0.5}},
+        "models": {"xgb_mel": {"n_estimators": 60, "colsample_bytree": 0.5}},
     }
 )
 TRACKS = 8
