@@ -39,7 +39,10 @@ class NeuralSection(ModelSection):
         4, ge=0, le=64, description="Move windows up or down by at most so many mel bands; 0: off."
     )
     time_stretch: float = Field(
-        0.25, ge=0, lt=1, description="Stretch what is left without at most this share; 0: off."
+        0.25,
+        ge=0,
+        lt=1,
+        description="Stretch a part over the window, leaving out at most this share; 0: off.",
     )
     filter_db: float = Field(
         6.0,
