@@ -26,10 +26,11 @@ from genreflow.features.mel import extract as mel_extract
 from genreflow.features.mel.read import MelWindows
 from genreflow.features.rows import FeatureRows, Matrix
 from genreflow.models import grid
-from genreflow.models.base import Examples
+from genreflow.models.base import Examples, Signature
 from genreflow.models.loading import load_model
 from genreflow.models.metadata import read_metadata
 from genreflow.models.neural.batches import draw
+from genreflow.models.svm_handcrafted import SvmHandcrafted
 from genreflow.params import parse
 from genreflow.predict import predict_files
 from genreflow.registry.svm_handcrafted import SvmHandcraftedSection
@@ -425,3 +426,27 @@ def test_candidates_of_the_grid_search_are_compared_on_tracks_alone(
     for tracks in seen:
         assert tracks.track.tolist() == list(range(10))
         assert not tracks.copy.any()
+
+
+def test_a_track_and_its_copies_share_the_say_of_one_in_the_machine() -> None:
+    tracks = 30
+    rng = np.random.default_rng(0)
+    label = np.arange(tracks) % 3
+    # Genres overlap, so that C decides how much a track on the wrong side may pull.
+    values = (rng.normal(size=(tracks, 4)) + label[:, np.newaxis]).astype(np.float32)
+    signature = Signature("svm_handcrafted", GENRES, (4,), ("a", "b", "c", "d"))
+    section = SvmHandcraftedSection(
+        scaling="standard", selected_fraction=[1.0], C=[1.0], gamma_scale=[1.0]
+    )
+    found = []
+    for copies in (1, 3):
+        part = replace(
+            examples([[1] * copies] * tracks),
+            source=Matrix(np.repeat(values, copies, axis=0)),
+            label=np.repeat(label, copies),
+        )
+        model = SvmHandcrafted(section, signature)
+        model.fit(part, part)
+        whitened = model.prepare.transform(values) @ model.whitening
+        found.append(model.machine.decision_function(whitened))
+    np.testing.assert_allclose(found[1], found[0], atol=0.02)
