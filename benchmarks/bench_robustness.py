@@ -22,11 +22,13 @@ from rich.progress import track as progress
 
 from genreflow import registry
 from genreflow.audio.decode import RejectedError, decode
+from genreflow.evaluation.ensemble import pool
 from genreflow.models.loading import load_model
 from genreflow.params import Params, load
 
 CLEAN = "clean"
 RESULTS = Path("results")
+_VOTE = ["fold", "change", "track", "genre"]
 
 
 def some(rows: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
@@ -79,8 +81,13 @@ def answers(
                 }
 
 
+def _pooled(members: pd.DataFrame) -> np.ndarray[Any, Any]:
+    stack = np.stack(members["probabilities"])[:, np.newaxis]
+    return pool(stack, members["weight"].to_numpy())[0]
+
+
 def with_ensemble(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the soft vote, with the weights that the run chose on validation tracks.
+    """Add the ensemble's answers, with the weights that the run chose on validation tracks.
 
     Where a model that has a say in it wasn't asked, there is no vote.
     """
@@ -91,9 +98,11 @@ def with_ensemble(table: pd.DataFrame) -> pd.DataFrame:
     if not set(weights["model"]) <= set(table["model"]):
         return table
     votes = table.merge(weights, on=["fold", "model"])
-    votes["probabilities"] = votes["probabilities"] * votes["weight"]
-    first = {"genre": "first", "genres": "first", "probabilities": "sum"}
-    mixed = votes.groupby(["fold", "change", "track"], as_index=False).agg(first)
+    rows = [
+        {**dict(zip(_VOTE, key, strict=True)), "probabilities": _pooled(members)}
+        for key, members in votes.groupby(_VOTE)
+    ]
+    mixed = pd.DataFrame(rows).assign(genres=table["genres"].iloc[0])
     return pd.concat([table, mixed.assign(model=registry.ENSEMBLE)], ignore_index=True)
 
 

@@ -42,7 +42,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "xgb_handcrafted": {"inner_folds": 2, "selected_fraction": [1.0], "n_estimators": [2]},
     "cnn": {"epochs": 1, "windows_per_epoch": 32, "filters": [4, 4, 4, 4, 4]},
     "lstm": {"epochs": 1, "windows_per_epoch": 32, "filters": [4, 4, 4], "units": [8]},
-    "resnet50": {"epochs": 1, "windows_per_epoch": 32, "input_size": 32},
+    "resnet50": {"epochs": 1, "windows_per_epoch": 32, "input_bands": 32},
 }
 
 

@@ -40,7 +40,7 @@ TINY = {
     "models.cnn.epochs": 2,
     "models.lstm.epochs": 2,
     "models.resnet50.epochs": 2,
-    "models.resnet50.input_size": 32,
+    "models.resnet50.input_bands": 32,
     "robustness.enabled": False,
 }
 TINY_GENRES = ("blues", "metal", "pop")

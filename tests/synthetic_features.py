@@ -36,7 +36,7 @@ _PARAMS = {
         "xgb_handcrafted": {**_SMALL_GRID, "n_estimators": [3], "max_depth": [2]},
         "cnn": {**_SMALL_NETWORK, "filters": [4, 4, 4, 4, 4]},
         "lstm": {**_SMALL_NETWORK, "filters": [4, 4, 4], "units": [4]},
-        "resnet50": {**_SMALL_NETWORK, "epochs": 1, "input_size": 32, "optimizer": "sgd"},
+        "resnet50": {**_SMALL_NETWORK, "epochs": 1, "input_bands": 32, "optimizer": "sgd"},
     },
 }
 

@@ -29,11 +29,14 @@ class Resnet50(KerasModel[Resnet50Section]):
 
     def body(self, inputs: Any) -> Any:
         """Return (batch, 2048)."""
-        size, weights = self.params.input_size, self.params.weights
-        pool = [max(1, length // size) for length in inputs.shape[1:3]]
+        weights = self.params.weights
+        size = (self.params.input_frames, self.params.input_bands)
+        pool = [
+            max(1, there // wanted) for there, wanted in zip(inputs.shape[1:3], size, strict=True)
+        ]
         features = keras.layers.AveragePooling2D(pool)(inputs)
-        if features.shape[1:3] != (size, size):
-            features = keras.layers.Resizing(size, size)(features)
+        if features.shape[1:3] != size:
+            features = keras.layers.Resizing(*size)(features)
         if weights:
             features = keras.layers.Rescaling(_IMAGENET_SPREAD)(features)
         image = keras.layers.Concatenate()([features, features, features])

@@ -17,14 +17,17 @@ class Resnet50Section(NeuralSection):
         min_length=1,
         description="null: from scratch; imagenet: pre-trained (downloads 94 MB); or their file.",
     )
-    input_size: int = Field(
-        64, ge=32, le=1024, description="Windows are averaged to input_size × input_size."
+    input_frames: int = Field(
+        32, ge=32, le=1024, description="Frames that a window is averaged to."
+    )
+    input_bands: int = Field(
+        64, ge=32, le=1024, description="Bands that a window is averaged to; fewer cost accuracy."
     )
     windows_per_epoch: PositiveInt = Field(
         5000, description="Most windows of an epoch; drawn anew, as many of each track."
     )
     epochs: PositiveInt = Field(
-        7, description="Epochs, each of as many windows as training tracks have."
+        15, description="Epochs, each of as many windows as training tracks have."
     )
 
 
