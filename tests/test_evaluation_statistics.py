@@ -553,6 +553,16 @@ def test_accuracy_by_length_is_left_out_when_all_clips_are_as_long() -> None:
     assert accuracy_by_length({"a": rows}, lengths).empty
 
 
+def test_a_few_long_clips_among_short_ones_have_a_bin_of_their_own() -> None:
+    short, long = np.linspace(2, 3, 42), np.full(10, 30.0)
+    rows = make(dirichlet(52, 2), [0, 1] * 26)
+    lengths = pd.Series([*short, *long], index=rows.keys["track_id"])
+    table = accuracy_by_length({"a": rows}, lengths)
+    assert table["n"].sum() == 52
+    assert table["n"].iloc[-1] == 11
+    assert table["seconds"].iloc[-1] == pytest.approx((3 + 300) / 11)
+
+
 def test_accuracy_by_length_counts_every_track_once() -> None:
     rows = make(dirichlet(50, 2), [0, 1] * 25)
     lengths = pd.Series(np.linspace(5, 30, 50), index=rows.keys["track_id"])

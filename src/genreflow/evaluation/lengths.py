@@ -13,7 +13,7 @@ from genreflow.evaluation.predictions import Floats, Predictions
 
 _BINS = 5
 _SAME_LENGTH = 0.05
-"""Lengths that differ by less than this share of the longest count as equal."""
+"""Lengths that differ by less than this share of the longer one count as equal."""
 
 
 def accuracy_by_length(
@@ -68,6 +68,6 @@ def _edges(lengths: npt.NDArray[np.floating[Any]]) -> Floats:
     quantiles = np.quantile(lengths, np.linspace(0, 1, _BINS + 1))
     edges = [quantiles[0]]
     for edge in quantiles[1:-1]:
-        if edge - edges[-1] > _SAME_LENGTH * quantiles[-1]:
+        if edge - edges[-1] > _SAME_LENGTH * edge:
             edges.append(edge)
     return np.array([*edges, quantiles[-1]])
