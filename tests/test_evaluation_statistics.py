@@ -559,8 +559,16 @@ def test_a_few_long_clips_among_short_ones_have_a_bin_of_their_own() -> None:
     lengths = pd.Series([*short, *long], index=rows.keys["track_id"])
     table = accuracy_by_length({"a": rows}, lengths)
     assert table["n"].sum() == 52
-    assert table["n"].iloc[-1] == 11
-    assert table["seconds"].iloc[-1] == pytest.approx((3 + 300) / 11)
+    assert table["n"].iloc[-1] == 10
+    assert table["seconds"].iloc[-1] == 30
+
+
+def test_long_clips_have_a_bin_however_few_they_are_among_clips_of_one_length() -> None:
+    rows = make(dirichlet(52, 2), [0, 1] * 26)
+    lengths = pd.Series([*[3.0] * 48, *[30.0] * 4], index=rows.keys["track_id"])
+    table = accuracy_by_length({"a": rows}, lengths)
+    assert table["n"].tolist() == [48, 4]
+    assert table["seconds"].tolist() == [3, 30]
 
 
 def test_accuracy_by_length_counts_every_track_once() -> None:

@@ -1,4 +1,4 @@
-"""Names of the probability columns: a genre may be called like any other column.
+"""What columns are called and what their values mean, where several folders must agree.
 
 A genre's column is called like the genre, so that tables read well. Only where a genre is called
 like a column that some table has of its own, an underscore is added, and taken off on reading.
@@ -17,6 +17,9 @@ OF_CHANGED = ("fold", "track_id", "change", "genre")
 
 OF_ANSWERS = ("track", "genre", "reason")
 """What stands before them where files are predicted."""
+
+SAME_LENGTH = 0.05
+"""Clips whose lengths differ by less than this share of the longer one are equally long."""
 
 _TAKEN = {*OF_PREDICTIONS, *OF_DECISIONS, *OF_CHANGED, *OF_ANSWERS}
 

@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from genreflow.columns import SAME_LENGTH
 from genreflow.evaluation.predictions import Floats, Predictions
 
 _BINS = 5
-_SAME_LENGTH = 0.05
-"""Lengths that differ by less than this share of the longer one count as equal."""
+_GAP = 1.5
+"""Clips so many times as long as the next shorter one are another kind of clips."""
 
 
 def accuracy_by_length(
     decisions: Mapping[str, Predictions], seconds: pd.Series[float]
 ) -> pd.DataFrame:
-    """Compare accuracy over quantile bins of clip length.
+    """Compare accuracy over bins of clip length: quantiles, and where lengths leave a gap.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def accuracy_by_length(
     columns = ["model", "seconds", "seconds_low", "seconds_high", "n", "accuracy"]
     tested = sorted({track for part in decisions.values() for track in part.keys["track_id"]})
     lengths = seconds.reindex(tested).dropna()
-    if lengths.empty or np.ptp(lengths) <= _SAME_LENGTH * lengths.max():
+    if lengths.empty or np.ptp(lengths) <= SAME_LENGTH * lengths.max():
         return pd.DataFrame(columns=columns)
     edges = _edges(lengths.to_numpy())
     if len(edges) < 3:
@@ -64,10 +65,15 @@ def accuracy_by_length(
 
 
 def _edges(lengths: npt.NDArray[np.floating[Any]]) -> Floats:
-    """Return quantiles, less those so close to the one before that the lengths count as equal."""
-    quantiles = np.quantile(lengths, np.linspace(0, 1, _BINS + 1))
-    edges = [quantiles[0]]
-    for edge in quantiles[1:-1]:
-        if edge - edges[-1] > _SAME_LENGTH * edge:
+    """Return quantiles and lengths after a gap, less those that count as equal to the one before.
+
+    Of a bin, the lower edge belongs to it.
+    """
+    ordered = np.sort(lengths)
+    after_gaps = ordered[1:][ordered[1:] >= _GAP * ordered[:-1]]
+    quantiles = np.quantile(ordered, np.linspace(0, 1, _BINS + 1)[1:-1])
+    edges = [ordered[0]]
+    for edge in np.sort(np.concatenate([quantiles, after_gaps])):
+        if edge - edges[-1] > SAME_LENGTH * edge:
             edges.append(edge)
-    return np.array([*edges, quantiles[-1]])
+    return np.array([*edges, ordered[-1]])

@@ -8,11 +8,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from genreflow.columns import SAME_LENGTH
 from genreflow.report import text
 from genreflow.report.results import Results
 from genreflow.report.theme import ACCENT, Drawing
-
-_SAME_LENGTH = 0.05
 
 
 def corpus_facts(results: Results) -> list[tuple[str, str]]:
@@ -132,7 +131,7 @@ def _music(usable: pd.DataFrame) -> str:
 
 
 def _lengths_differ(lengths: pd.Series[float]) -> bool:
-    return bool(lengths.max() - lengths.min() > _SAME_LENGTH * lengths.max())
+    return bool(lengths.max() - lengths.min() > SAME_LENGTH * lengths.max())
 
 
 def _counted(values: pd.Series[Any]) -> str:
