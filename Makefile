@@ -5,7 +5,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz audit sync record prune unlock gtzan bench gpu lock params
+.PHONY: help run test lint fuzz audit sync record prune unlock gtzan transfer bench gpu lock params
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,12 @@ unlock: .venv/.installed ## If DVC was killed while writing its own files: let i
 gtzan: .venv/.installed ## Download GTZAN into data/genres and verify it
 	@$(INSTALL) --require-hashes -r requirements/gtzan.lock 2>/dev/null || { echo "error: mirdata can't be installed without a network; connect and run 'make gtzan' again." >&2; exit 1; }
 	@$(BIN)/genreflow corpus gtzan
+
+transfer: .venv/.installed ## Fetch encoders that were trained on other music (30 MB)
+	@rm -rf .cache/musicnn
+	@$(INSTALL) --no-deps --target .cache/musicnn --require-hashes -r requirements/transfer.lock 2>/dev/null || { echo "error: the encoders can't be fetched without a network; connect and run 'make transfer' again." >&2; exit 1; }
+	@$(BIN)/genreflow workflow encoders .cache/musicnn/musicnn
+	@rm -rf .cache/musicnn
 
 bench: .venv/.installed-dev ## Measure genreflow beside plain librosa and peers
 	@$(INSTALL) --require-hashes -r requirements/bench.lock || echo "The peers can't be installed here; going on without them." >&2

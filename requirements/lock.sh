@@ -18,4 +18,6 @@ compile pyproject.toml --extra bench -c "$pins" -o requirements/bench.lock
 # Tools that the package itself doesn't need.
 echo "uv" | compile - -o requirements/uv.lock
 echo "pip-audit" | compile - -c "$pins" -o requirements/audit.lock
+# Its weights alone are wanted: what it asks for itself can't be installed any more.
+echo "musicnn==0.1.0" | compile - --no-deps -o requirements/transfer.lock
 echo "atheris<3.1" | compile - -o requirements/fuzz.lock # 3.1 has no wheels for Python 3.11

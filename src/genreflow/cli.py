@@ -251,6 +251,22 @@ def workflow_inputs() -> None:
     stages.write_inputs(params.load(Path("params.yaml")), RESULTS)
 
 
+@workflow_app.command("encoders")
+def workflow_encoders(
+    package: Annotated[Path, typer.Argument(help="Folder of the package musicnn.")],
+) -> None:
+    """Take the weights of the built-in encoders out of the package that they come in."""
+    from genreflow.features.embedding.convert import convert
+    from genreflow.registry.embedding import BUILT_IN, WEIGHTS
+
+    for name in BUILT_IN:
+        convert(package, name, WEIGHTS / f"{name}.npz")
+    typer.echo(
+        f"{', '.join(BUILT_IN)}: written to {WEIGHTS}.\nNext: add svm_embedding, mlp_embedding and "
+        "svm_fusion to evaluation.models in params.yaml and run `make run`."
+    )
+
+
 @workflow_app.command("costs")
 def workflow_costs() -> None:
     """Write an empty measurement for each job that wasn't run here."""

@@ -1,7 +1,5 @@
 """The models behind one interface; :mod:`genreflow.registry` lists them."""
 
-import os
+from genreflow.threads import quieten_tensorflow
 
-# Read when TensorFlow is loaded, by whichever model comes first: its notices about instruction
-# sets and rounding are no news to the user. Errors are raised as exceptions all the same.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+quieten_tensorflow()

@@ -13,6 +13,8 @@ from importlib import import_module
 
 import numpy as np
 
+from genreflow.threads import limit_tensorflow
+
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
@@ -38,10 +40,7 @@ def configure_keras(threads: int, seed: int) -> None:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        threading = tf.config.threading
-        if threading.get_intra_op_parallelism_threads() != threads:
-            threading.set_intra_op_parallelism_threads(threads)
-            threading.set_inter_op_parallelism_threads(threads)
+        limit_tensorflow(threads)
         tf.config.experimental.enable_op_determinism()
         for gpu in tf.config.list_physical_devices("GPU"):
             # Else the first training takes all of its memory, for whoever else is there.

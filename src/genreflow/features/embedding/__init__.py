@@ -1,0 +1,5 @@
+"""Embeddings: what networks that were trained on other data hear in a track."""
+
+from genreflow.threads import quieten_tensorflow
+
+quieten_tensorflow()
