@@ -38,7 +38,7 @@ for kind in FEATURES:
         name:
             f"all_{kind}"
         input:
-            features(kind),
+            features(kind) if takes_part(kind, PARAMS) else [],
 
 
 for model in MODELS.values():

@@ -41,7 +41,7 @@ def answers(
 ) -> Iterator[dict[str, Any]]:
     """Yield fold, model, change, track, genre and the answer's probabilities."""
     splits = pd.read_parquet(RESULTS / "splits.parquet")
-    kinds = {registry.features_of(model).name: registry.features_of(model) for model in models}
+    kinds = {kind.name: kind for model in models for kind in registry.kinds_of(model)}
     extractors = {name: import_module(kind.extractor) for name, kind in kinds.items()}
     for fold, rows in splits[splits["role"] == "test"].groupby("fold"):
         folders = [RESULTS / "models" / model / str(fold) for model in models]
@@ -69,7 +69,8 @@ def answers(
                 for name, kind in kinds.items()
             }
             for model, (machine, metadata) in loaded.items():
-                seen = some(values[registry.features_of(model).name], windows)
+                rows = [values[kind] for kind in registry.entry(model).reads]
+                seen = some(np.concatenate(rows, axis=1) if len(rows) > 1 else rows[0], windows)
                 yield {
                     "fold": fold,
                     "model": model,

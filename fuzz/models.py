@@ -17,7 +17,7 @@ import numpy as np
 from fuzz.outcome import result_or
 from genreflow.models.base import ModelFileError
 from genreflow.models.loading import answer, load_model
-from genreflow.registry import features_of
+from genreflow.registry import entry
 from genreflow.store.archive import read_members, write_members
 from genreflow.training import train
 
@@ -36,7 +36,7 @@ def trained() -> dict[str, Path]:
     base = Path(mkdtemp(prefix="genreflow-fuzz-"))
     corpus = make_corpus(base / "corpus")
     for name in NAMES:
-        features = corpus.features(features_of(name).name)
+        features = corpus.features(*entry(name).reads)
         train(name, "0", corpus.params, features, corpus.splits, base / name)
     return {name: base / name for name in NAMES}
 

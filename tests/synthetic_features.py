@@ -15,16 +15,18 @@ from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import list_shards, scan_shard
 from genreflow.params import Params, parse
-from genreflow.registry import FEATURES
+from genreflow.registry import MODELS
+from genreflow.steps import kinds_in_use
 from genreflow.store import tables
+from tests.tiny_encoder import tiny_encoder
 
 GENRES = ("drone", "hiss", "pulse")
-_RATE = 8000
+RATE = 8000
 _ROLES = ("train",) * 6 + ("valid",) * 2 + ("test",) * 2
 _SMALL_GRID = {"inner_folds": 2, "selected_fraction": [0.5]}
 _SMALL_NETWORK = {"epochs": 2, "batch_size": 8, "windows_per_epoch": 40}
 _PARAMS = {
-    "audio": {"sample_rate": _RATE, "min_seconds": 1.0},
+    "audio": {"sample_rate": RATE, "min_seconds": 1.0},
     "features": {
         "mel": {"n_mels": 32, "n_fft": 512, "window_seconds": 1.0},
         "handcrafted": {"n_fft": 512, "hop_length": 512},
@@ -37,7 +39,11 @@ _PARAMS = {
         "cnn": {**_SMALL_NETWORK, "filters": [4, 4, 4, 4, 4]},
         "lstm": {**_SMALL_NETWORK, "filters": [4, 4, 4], "units": [4]},
         "resnet50": {**_SMALL_NETWORK, "epochs": 1, "input_bands": 32, "optimizer": "sgd"},
+        "svm_embedding": {"inner_folds": 2, "C": [1.0]},
+        "mlp_embedding": {"epochs": 8, "batch_size": 8, "units": 16},
+        "svm_fusion": {"inner_folds": 2, "C": [1.0]},
     },
+    "evaluation": {"models": list(MODELS)},
 }
 
 
@@ -52,8 +58,8 @@ class Corpus:
     def splits(self) -> Path:
         return self.folder / "splits.parquet"
 
-    def features(self, kind: str) -> list[Path]:
-        return sorted((self.folder / "features" / kind).glob("*.*"))
+    def features(self, *kinds: str) -> list[Path]:
+        return [p for kind in kinds for p in sorted((self.folder / "features" / kind).glob("*.*"))]
 
     def track(self, name: str) -> Path:
         return self.folder / "genres" / name
@@ -74,7 +80,15 @@ def make_corpus(
     genres = genres or sounds
     root = folder / "genres"
     audio_params = {**_PARAMS["audio"], "augment": augment}
-    params = parse(_PARAMS | {"corpus": {"root": str(root)}, "audio": audio_params})
+    embedding = {"encoder": [tiny_encoder()]}
+    params = parse(
+        _PARAMS
+        | {
+            "corpus": {"root": str(root)},
+            "audio": audio_params,
+            "features": {**_PARAMS["features"], "embedding": embedding},
+        }
+    )
     rng = np.random.default_rng(0)
     digests = {}
     rows = []
@@ -85,7 +99,7 @@ def make_corpus(
                 wave = wave + np.random.default_rng(i).normal(0, 0.1, len(wave))
             path = root / genre / f"{i}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, wave, _RATE, subtype="PCM_16")
+            soundfile.write(path, wave, RATE, subtype="PCM_16")
             track = f"{genre}/{i}.wav"
             rows.append(("0", track, genre, track, role))
     for shard in list_shards(genres, 1).values():
@@ -97,7 +111,7 @@ def make_corpus(
         )
         with AudioShard(arrow, audio_stamp) as audio:
             digests[shard.name] = audio.digest
-            for kind in FEATURES.values():
+            for kind in kinds_in_use(params):
                 import_module(kind.extractor).write(
                     audio,
                     params.at(kind.section),
@@ -113,7 +127,7 @@ def make_corpus(
 
 def sound_of(genre: str, rng: np.random.Generator) -> np.ndarray:
     """Return two seconds, at no two tracks the same."""
-    time = np.arange(2 * _RATE) / _RATE
+    time = np.arange(2 * RATE) / RATE
     noise = rng.normal(0, 0.02, len(time))
     if genre == "drone":
         return noise + 0.2 * np.sin(2 * np.pi * rng.uniform(150, 250) * time)

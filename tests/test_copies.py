@@ -30,10 +30,10 @@ from genreflow.models.base import Examples, Signature
 from genreflow.models.loading import load_model
 from genreflow.models.metadata import read_metadata
 from genreflow.models.neural.batches import draw
-from genreflow.models.svm_handcrafted import SvmHandcrafted
+from genreflow.models.svm_tracks import TrackSvm
 from genreflow.params import parse
 from genreflow.predict import predict_files
-from genreflow.registry.svm_handcrafted import SvmHandcraftedSection
+from genreflow.registry.svm_tracks import SvmTracksSection
 from genreflow.store import tables
 from genreflow.studies.naive import naive_protocol
 from genreflow.tracks.manifest import collect_tracks
@@ -61,7 +61,7 @@ def shard_of(corpus: Corpus, genre: str) -> AudioShard:
 
 
 def rows_of(corpus: Corpus, model: str) -> FeatureRows:
-    features = corpus.features(registry.entry(model).features)
+    features = corpus.features(*registry.entry(model).reads)
     return open_features(model, corpus.params, features, corpus.splits)
 
 
@@ -290,7 +290,7 @@ def test_training_on_copies_goes_from_audio_to_a_model_that_predicts(
     tested = []
     for corpus in (copied, plain):
         out = tmp_path / corpus.folder.name
-        features = corpus.features(registry.entry(name).features)
+        features = corpus.features(*registry.entry(name).reads)
         train(name, "0", corpus.params, features, corpus.splits, out)
         stamp = lineage.of_predictions(name, corpus.params)
         tested.append(tables.read_table(out / "predictions.parquet", stamp))
@@ -412,7 +412,7 @@ def test_candidates_of_the_grid_search_are_compared_on_tracks_alone(
 ) -> None:
     seen = []
 
-    def fold(tracks: Examples, params: SvmHandcraftedSection) -> grid.Folds:
+    def fold(tracks: Examples, params: SvmTracksSection) -> grid.Folds:
         seen.append(tracks)
         return inner_folds(tracks, params)
 
@@ -420,7 +420,7 @@ def test_candidates_of_the_grid_search_are_compared_on_tracks_alone(
     monkeypatch.setattr(grid, "inner_folds", fold)
     part = examples([[1, 1, 1]] * 10)
     part = replace(part, source=Matrix(np.random.default_rng(0).normal(size=(30, 4)).astype("f4")))
-    section = SvmHandcraftedSection(inner_folds=2, C=[1.0], gamma_scale=[1.0])
+    section = SvmTracksSection(inner_folds=2, C=[1.0], gamma_scale=[1.0])
     for weight in (None, part.weight()):
         grid.search([("classify", SVC())], {"classify__C": [1.0]}, part, weight, section)
     for tracks in seen:
@@ -435,7 +435,7 @@ def test_a_track_and_its_copies_share_the_say_of_one_in_the_machine() -> None:
     # Genres overlap, so that C decides how much a track on the wrong side may pull.
     values = (rng.normal(size=(tracks, 4)) + label[:, np.newaxis]).astype(np.float32)
     signature = Signature("svm_handcrafted", GENRES, (4,), ("a", "b", "c", "d"))
-    section = SvmHandcraftedSection(
+    section = SvmTracksSection(
         scaling="standard", selected_fraction=[1.0], C=[1.0], gamma_scale=[1.0]
     )
     found = []
@@ -445,7 +445,7 @@ def test_a_track_and_its_copies_share_the_say_of_one_in_the_machine() -> None:
             source=Matrix(np.repeat(values, copies, axis=0)),
             label=np.repeat(label, copies),
         )
-        model = SvmHandcrafted(section, signature)
+        model = TrackSvm(section, signature)
         model.fit(part, part)
         whitened = model.prepare.transform(values) @ model.whitening
         found.append(model.machine.decision_function(whitened))

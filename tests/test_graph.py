@@ -9,9 +9,9 @@ import pytest
 from dvc.repo import Repo
 
 from genreflow.params import Params, load
-from genreflow.registry import FEATURES, MODELS, features_of
-from genreflow.steps import STEPS, takes_part
-from tests.conftest import HELPERS, ROOT, Project
+from genreflow.registry import FEATURES, MODELS
+from genreflow.steps import STEPS, own_sections, takes_part
+from tests.conftest import HELPERS, ROOT, Project, pretend_encoders
 
 NOT_TRACKED = {"report": "shows timings"}
 CODE, INPUTS = "workflow/code.json", "workflow/inputs.json"
@@ -34,6 +34,8 @@ class Rule:
 def project(tmp_path_factory):
     project = Project.create(tmp_path_factory.mktemp("graph") / "project")
     (project.folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    project.edit(**{"evaluation.models": list(MODELS)})
+    pretend_encoders(project)
     return project
 
 
@@ -143,10 +145,10 @@ def test_stage_dependencies_are_rule_inputs(rules, stages):
         if name.startswith("train_"):
             model = name.removeprefix("train_")
             assert parameters(stage, INPUTS) == [model]
-            kind = features_of(model)
-            read = {path for path in inputs if within(path, f"results/features/{kind.name}")}
-            assert read
-            inputs -= read
+            for kind in MODELS[model].reads:
+                read = {path for path in inputs if within(path, f"results/features/{kind}")}
+                assert read
+                inputs -= read
         for path in inputs:
             assert any(within(path, dep) for dep in deps), f"{name} lacks the dependency {path}"
         for dep in deps:
@@ -163,13 +165,11 @@ def test_what_no_rule_makes_is_read_by_digest_alone(rules):
 
 def test_parameters_of_rules_and_stages_are_those_of_the_step(rules, stages, project):
     params = load(project.folder / "params.yaml")
-    every_kind = [kind.section for kind in FEATURES.values()]
+    optional = {kind.section for kind in FEATURES.values() if kind.optional}
     for name, step in STEPS.items():
         named = [*step.settings, *step.sections]
-        if set(every_kind) <= set(named):  # a new kind is no new line for DVC
-            place = named.index(every_kind[0])
-            named[place : place + len(every_kind)] = ["features"]
-        assert parameters(stages[name]) == named, name
+        # How features are made that not every run extracts is in the digest of the code.
+        assert parameters(stages[name]) == [one for one in named if one not in optional], name
         own = params
         if step.per == "family":  # which knows nothing of the others
             own = params.of_family(rules[name].wildcards["family"])
@@ -212,8 +212,18 @@ def test_only_the_models_that_are_compared_take_part():
     assert asked == {"robustness_xgb_mel", "robustness_cnn"}
 
 
+def test_features_that_no_compared_model_reads_take_no_part():
+    assert not takes_part("embedding", Params())
+    assert "features.embedding" not in own_sections(STEPS["changed"], Params())
+    asked = Params.model_validate({"evaluation": {"models": ["xgb_mel", "svm_fusion"]}})
+    assert takes_part("embedding", asked)
+    assert "features.embedding" in own_sections(STEPS["changed"], asked)
+    assert takes_part("handcrafted", Params())
+
+
 def test_switched_off_nothing_is_changed_or_asked():
-    params = Params.model_validate({"robustness": {"enabled": False}})
+    evaluated = {"models": list(MODELS)}
+    params = Params.model_validate({"evaluation": evaluated, "robustness": {"enabled": False}})
     steps = {name for name in STEPS if not takes_part(name, params)}
     assert steps == {"changed", *(f"robustness_{model}" for model in MODELS)}
 

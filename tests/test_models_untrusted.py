@@ -39,7 +39,7 @@ def trained(tmp_path_factory) -> dict[str, Path]:
     folders = {}
     for name in MODELS:
         folders[name] = tmp_path_factory.mktemp(name)
-        features = corpus.features(registry.entry(name).features)
+        features = corpus.features(*registry.entry(name).reads)
         train(name, "0", corpus.params, features, corpus.splits, folders[name])
     return folders
 

@@ -204,7 +204,7 @@ def test_no_cell_of_any_table_of_a_run_is_a_formula(report):
 def test_predictions_as_csv_hold_no_formula(tmp_path):
     corpus = make_corpus(tmp_path / "corpus", sounds=("drone", "hiss"), genres=("=1+1", "@SUM(1)"))
     model = tmp_path / "model"
-    features = corpus.features(registry.entry("xgb_mel").features)
+    features = corpus.features(*registry.entry("xgb_mel").reads)
     train("xgb_mel", "0", corpus.params, features, corpus.splits, model)
     files = [str(corpus.track("=1+1/0.wav")), "-rf.wav", "=cmd.wav"]
     done = CliRunner().invoke(app, ["predict", "--csv", str(model), "--", *files])

@@ -29,7 +29,7 @@ def name(request):
 @pytest.fixture(scope="module")
 def folder(corpus, name, tmp_path_factory):
     out = tmp_path_factory.mktemp(name)
-    features = corpus.features(registry.entry(name).features)
+    features = corpus.features(*registry.entry(name).reads)
     train(name, "0", corpus.params, features, corpus.splits, out)
     return out
 

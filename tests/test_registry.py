@@ -10,7 +10,6 @@ import pytest
 
 from genreflow import registry
 from genreflow.registry.entry import RegistryError
-from genreflow.report.leaderboard import about
 from tests.conftest import ROOT
 
 ENTRY = '''
@@ -100,8 +99,10 @@ def told_by(site: Path, code: str) -> object:
 
 
 def test_features_are_a_fact_of_the_model() -> None:
-    assert registry.features_of("svm_handcrafted").name == "handcrafted"
-    assert registry.features_of("resnet50").name == "mel"
+    kinds = {name: [kind.name for kind in registry.kinds_of(name)] for name in registry.MODELS}
+    assert kinds["svm_handcrafted"] == ["handcrafted"]
+    assert kinds["resnet50"] == ["mel"]
+    assert kinds["svm_fusion"] == ["handcrafted", "embedding"]
 
 
 def test_every_entry_is_called_like_its_place() -> None:
@@ -113,23 +114,23 @@ def test_every_entry_is_called_like_its_place() -> None:
     }
 
 
-def test_the_baseline_is_a_model_and_the_ensemble_is_none() -> None:
+def test_the_baseline_is_a_model_and_no_ensemble_is() -> None:
     assert registry.BASELINE in registry.BUILT_IN
-    assert registry.ENSEMBLE not in registry.MODELS
+    assert not set(registry.ENSEMBLES) & set(registry.MODELS)
 
 
 def test_every_entry_says_what_the_model_is() -> None:
     for name, entry in registry.MODELS.items():
         assert entry.parameters.summary().startswith(f"`{name}`")
         assert entry.summary
-        assert entry.title in about(name)
+        assert entry.title
 
 
 def test_an_unknown_model_is_named_with_those_there_are() -> None:
     with pytest.raises(RegistryError, match="knn: no such model; there are svm_mel, xgb_mel"):
         registry.entry("knn")
     with pytest.raises(RegistryError, match="knn"):
-        registry.features_of("knn")
+        registry.kinds_of("knn")
 
 
 def test_the_registry_imports_no_model() -> None:
@@ -269,7 +270,7 @@ def test_an_edit_of_another_package_or_a_new_version_is_new_code(tmp_path: Path)
         (
             {"entry": ENTRY.replace('features="handcrafted"', 'features="chroma"')},
             "model centroid of the package genreflow-centroid: reads chroma, but there are "
-            "handcrafted, mel; mend it",
+            "handcrafted, mel, embedding; mend it",
         ),
     ],
     ids=["name taken", "ensemble", "no entry", "other name", "import", "attribute", "features"],

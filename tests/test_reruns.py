@@ -23,9 +23,12 @@ from tests.conftest import (
     outdated_stages,
     plan,
     plan_anew,
+    pretend_encoders,
     stage_graph,
     stages_to_rerun,
 )
+
+SVMS = ("svm_handcrafted", "svm_embedding", "svm_fusion")
 
 OTHER = {
     "corpus.root": "data/elsewhere",
@@ -45,14 +48,17 @@ OTHER = {
     "features.mel.fmax": 8000.0,
     "features.mel.window_seconds": 1.0,
     "models.resnet50.weights": "imagenet",
-    "models.svm_handcrafted.kernel": ["linear"],
-    "models.svm_handcrafted.shrinkage": [1.0],
     "models.lstm.filters": [8, 8, 8],
     "models.cnn.filters": [8, 8, 8, 8, 8],
     **{f"models.{model}.class_weight": "balanced" for model in MODELS},
     **{f"models.{model}.optimizer": "sgd" for model in ("cnn", "lstm", "resnet50")},
+    **{f"models.{model}.kernel": ["linear"] for model in SVMS},
+    **{f"models.{model}.shrinkage": [0.5] for model in SVMS},
     **{f"models.{model}.scaling": "standard" for model in ("svm_handcrafted", "xgb_handcrafted")},
-    "evaluation.models": ["xgb_mel", "cnn"],
+    **{f"models.{model}.scaling": "ranks" for model in ("svm_embedding", "svm_fusion")},
+    "features.embedding.overlap": 0.5,
+    "features.embedding.encoder": ["vgg-mtt"],
+    "evaluation.models": ["xgb_mel", "cnn", "svm_embedding"],
     "robustness.folds": "all",
 }
 
@@ -102,13 +108,15 @@ def finished(tmp_path_factory) -> Project:
 
 def schema_defaults(project):
     path = project.folder.parent / "defaults.yaml"
-    path.write_text(generate.params_yaml(), encoding="utf-8")
+    every_model = parse({"evaluation": {"models": list(MODELS)}})
+    path.write_text(generate.params_yaml(every_model), encoding="utf-8")
     return path
 
 
 def make_everything_up(project):
     from genreflow.corpus.demo.styles import STYLES
 
+    pretend_encoders(project)
     root = project.params["corpus"]["root"]
     for genre in STYLES:
         for base in {root, "data/elsewhere"}:
@@ -163,6 +171,19 @@ def test_an_edited_parameter_reruns_what_lies_downstream_in_both_tools(edited, n
     if name not in OTHER_FILES | READ_TWICE:
         assert direct == stage_names(planned.own_reasons)
     assert downstream(edited, direct) == stage_names(expected)
+
+
+@pytest.mark.workflow
+def test_features_that_no_model_reads_are_not_extracted_whatever_is_edited_of_them(edited):
+    plain = parse({}).evaluation.models
+    edited.edit(**{"evaluation.models": plain})
+    planned = plan(edited).jobs
+    assert set(planned) == {"changed", *(f"robustness_{m}" for m in plain), "evaluate", "report"}
+    stages = stages_to_rerun(edited)
+    assert stages == {"embedding", "changed", "evaluate"}
+    edited.edit(**{"features.embedding.encoder": ["vgg-mtt"]})
+    assert plan(edited).jobs == planned
+    assert stages_to_rerun(edited) == stages
 
 
 @pytest.mark.workflow
@@ -256,7 +277,8 @@ def test_an_edited_audio_file_reruns_its_shard_and_what_follows(corpus, edit):
     FILE_EDITS[edit](folder)
     planned = plan(project)
     assert set(planned.jobs) == set(generate.reruns("audio"))
-    assert [planned.jobs[rule] for rule in ("audio", "handcrafted", "mel")] == [1, 1, 1]
+    extracted = ("audio", "handcrafted", "mel", "embedding")
+    assert [planned.jobs[rule] for rule in extracted] == [1, 1, 1, 1]
     assert outdated_stages(project) == {"audio"}
     assert downstream(project, {"audio"}) == stage_names(generate.reruns("audio"))
 
@@ -487,6 +509,7 @@ def test_the_table_says_what_follows_from_what():
         "handcrafted",
         "train_svm_handcrafted",
         "train_xgb_handcrafted",
+        "train_svm_fusion",
         "ungrouped",
         "corpus_size",
         "changed",

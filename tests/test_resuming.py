@@ -94,7 +94,7 @@ class Job:
     def __init__(self, corpus: Corpus, model: str, folder: Path, **settings: object) -> None:
         self.model, self.folder = model, folder
         self.params = params_of(corpus, model, **settings)
-        self.features = corpus.features(registry.entry(model).features)
+        self.features = corpus.features(*registry.entry(model).reads)
         self.splits = corpus.splits
         self.state = folder / registry.entry(model).state("0")
 

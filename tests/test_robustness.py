@@ -25,6 +25,7 @@ from genreflow.robustness.cache import read_tracks
 from genreflow.robustness.judge import judge
 from genreflow.robustness.sources import SourceError, Sources
 from genreflow.robustness.write import spread, write_changed
+from genreflow.steps import kinds_in_use
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.training import train
@@ -69,15 +70,13 @@ class Study:
     def tracks(self, change: str, kind: str) -> dict[str, np.ndarray]:
         """Return what is there of a change."""
         (family,) = (name for name, members in FAMILIES.items() if change in members)
-        found = read_tracks(self.file(family), kind, lineage.of_family(family, self.params))
-        return {track.track_id: track.rows for track in found if track.change == change}
+        found = read_tracks(self.file(family), [kind], lineage.of_family(family, self.params))
+        return {track.track_id: track.rows[kind] for track in found if track.change == change}
 
     def train(self, model: str) -> Path:
-        kind = registry.entry(model).features
+        features = self.corpus.features(*registry.entry(model).reads)
         folder = self.out / "models" / model / "0"
-        train(
-            model, "0", self.params, self.corpus.features(kind), self.corpus.splits, folder, code=""
-        )
+        train(model, "0", self.params, features, self.corpus.splits, folder, code="")
         return folder
 
     def judge(self, model: str) -> pd.DataFrame:
@@ -141,7 +140,7 @@ def test_chance_is_of_the_seed_the_change_and_the_track_and_of_nothing_else() ->
 def test_unchanged_tracks_are_those_that_features_were_made_of(study: Study) -> None:
     study = study.asking(windows_per_track=100)
     study.change(CLEAN)
-    for kind in FEATURES.values():
+    for kind in kinds_in_use(study.params):
         reader = import_module(kind.reader)
         features = reader.open_rows(
             study.corpus.features(kind.name), lineage.stamp(kind.name, study.params)
@@ -158,10 +157,10 @@ def test_unchanged_tracks_are_those_that_features_were_made_of(study: Study) -> 
 def test_a_changed_track_is_described_as_its_changed_samples_are(study: Study, change: str) -> None:
     study = study.asking(windows_per_track=100)
     study.change(change)
-    for kind in FEATURES:
-        for track, rows in study.tracks(change, kind).items():
+    for kind in kinds_in_use(study.params):
+        for track, rows in study.tracks(change, kind.name).items():
             changed = apply(change, study.samples(track), 8000, 0, track)
-            np.testing.assert_array_equal(rows, rows_of(changed, study.params, kind).ravel())
+            np.testing.assert_array_equal(rows, rows_of(changed, study.params, kind.name).ravel())
 
 
 def test_the_precision_of_files_loses_nothing() -> None:
@@ -259,8 +258,8 @@ def test_a_track_as_short_as_any_survives_every_change_that_keeps_its_length(
             except write.RejectedError as error:
                 lengths[change] = str(error)
             else:
-                for kind in FEATURES:
-                    assert len(rows_of(changed, short, kind)) >= 1
+                for kind in kinds_in_use(short):
+                    assert len(rows_of(changed, short, kind.name)) >= 1
     assert list(lengths) == ["faster"]
     assert rate == short.audio.sample_rate
 

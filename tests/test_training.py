@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
@@ -55,7 +56,7 @@ def trained(corpus, tmp_path_factory):
 
 
 def job(corpus: Corpus, name: str, out: Path, fold: str = "0") -> dict[str, Any]:
-    features = corpus.features(registry.entry(name).features)
+    features = corpus.features(*registry.entry(name).reads)
     return train(name, fold, corpus.params, features, corpus.splits, out)
 
 
@@ -80,7 +81,7 @@ def retrain(
     if splits is not None:
         path = out.parent / "splits.parquet"
         tables.write_table(splits, path, tables.read_stamp(corpus.splits))
-    features = corpus.features(registry.entry(name).features)
+    features = corpus.features(*registry.entry(name).reads)
     train(name, training, parse(params), features, path, out)
     return out
 
@@ -96,25 +97,20 @@ def predictions(corpus: Corpus, name: str, folder: Path) -> pd.DataFrame:
 
 def rows_of(corpus: Corpus, table: pd.DataFrame, model) -> np.ndarray:
     """Return what the model saw of the rows of a table."""
-    kind = registry.entry(model.signature.model).features
-    stamp = lineage.stamp(kind, corpus.params)
-    if kind == "handcrafted":
-        from genreflow.features.handcrafted.read import read_handcrafted
-
-        features = read_handcrafted(corpus.features(kind), stamp).set_index("track_id")
-        wanted = features.loc[table["track_id"], list(model.signature.feature_names)]
-        return wanted.to_numpy(dtype=np.float32)
-    from genreflow.features.mel.read import MelWindows
-
-    with MelWindows(corpus.features(kind), stamp) as windows:
+    parts = []
+    for kind in registry.kinds_of(model.signature.model):
+        open_rows = import_module(kind.reader).open_rows
+        found = open_rows(corpus.features(kind.name), lineage.stamp(kind.name, corpus.params))
         number = {
-            (windows.track_id[track], int(window)): row
+            (found.track_id[track], int(window)): row
             for row, (track, window) in enumerate(
-                zip(windows.window_track, windows.window_index, strict=True)
+                zip(found.row_track, found.row_window, strict=True)
             )
         }
         keys = zip(table["track_id"], table["window"], strict=True)
-        return windows.read([number[key] for key in keys])
+        parts.append(found.source.read([number[key] for key in keys]))
+        found.close()
+    return np.concatenate(parts, axis=1)
 
 
 @pytest.mark.parametrize("name", registry.MODELS)
@@ -130,7 +126,7 @@ def test_predictions_are_probabilities_of_validation_and_test_rows_alone(name, c
     assert {str(kind) for kind in table[list(GENRES)].dtypes} == {"float32"}
     assert set(table["role"]) == {"valid", "test"}
     assert table["track_id"].nunique() == 4 * len(GENRES)
-    whole_tracks = registry.entry(name).features == "handcrafted"
+    whole_tracks = registry.entry(name).features != "mel"
     assert set(table["window"]) == ({-1} if whole_tracks else {0, 1, 2})
 
 
@@ -349,6 +345,9 @@ def test_balanced_weights_make_a_rare_genre_more_probable(
         "xgb_mel": {"n_estimators": 2, "max_depth": 1},
         "svm_handcrafted": {"C": [0.02]},
         "xgb_handcrafted": {"n_estimators": [2], "max_depth": [1]},
+        "svm_embedding": {"C": [0.02]},
+        "svm_fusion": {"C": [0.02]},
+        "mlp_embedding": {"epochs": 2},
     }.get(name, {"mixup": 0.0})
     means = {}
     for class_weight in ("none", "balanced"):

@@ -108,7 +108,7 @@ def models_table() -> str:
     for entry in BUILT_IN.values():
         mark = "; **the baseline**" if entry.name == BASELINE else ""
         summary = entry.summary.rstrip(".")
-        reads = FEATURES[entry.features].title
+        reads = " and ".join(FEATURES[kind].title for kind in entry.reads)
         lines.append(f"| `{entry.name}` | {reads} | {summary}{mark} |")
     return "\n".join(lines)
 
@@ -139,7 +139,7 @@ def _sections() -> list[str]:
 
 def _shortened(steps: list[str]) -> str:
     by_features = {
-        kind: [m.step for m in BUILT_IN.values() if m.features == kind] for kind in FEATURES
+        kind: [m.step for m in BUILT_IN.values() if m.reads == (kind,)] for kind in FEATURES
     }
     groups = [
         ([m.step for m in MODELS.values()], "every `train_*`"),

@@ -19,6 +19,7 @@ from genreflow.params import Params
 from genreflow.registry import FEATURES, entry
 from genreflow.registry.changes import FAMILIES
 from genreflow.registry.entry import METADATA, PREDICTIONS, RESUME
+from genreflow.steps import kinds_in_use
 
 ASIDE = Path("aside")
 
@@ -34,6 +35,8 @@ class Wanted:
     """Of each model."""
     families: Collection[str] = ()
     """Of changes of test tracks."""
+    features: Collection[str] = tuple(FEATURES)
+    """Kinds."""
 
     @classmethod
     def by(cls, params: Params, genres: Collection[str]) -> Wanted:
@@ -45,6 +48,7 @@ class Wanted:
                 for model in params.evaluation.models
             },
             params.robustness.families,
+            [kind.name for kind in kinds_in_use(params)],
         )
 
     def asks_for(self, path: Path) -> bool | None:
@@ -53,7 +57,7 @@ class Wanted:
             case ("audio", _) if path.suffix in _OF_AUDIO:
                 return path.stem in self.shards
             case ("features", kind, _) if kind in FEATURES and path.suffix == FEATURES[kind].suffix:
-                return path.stem in self.shards
+                return kind in self.features and path.stem in self.shards
             case ("models", model, training) if _is_training(training):
                 return training in self.trainings.get(model, ())
             case ("changed", _) if path.stem in FAMILIES and path.suffix == ".parquet":

@@ -8,8 +8,8 @@ notices an artifact that was left behind, or brought in from another commit.
 from __future__ import annotations
 
 from genreflow.params import Params
-from genreflow.registry import entry
-from genreflow.steps import STEPS, takes_part
+from genreflow.registry import FEATURES, entry
+from genreflow.steps import STEPS, own_sections, takes_part
 from genreflow.store.stamp import Stamp
 
 
@@ -17,9 +17,10 @@ def upstream(step: str, params: Params) -> tuple[str, ...]:
     """Name the sections that shape what `step` makes, those of earlier steps first."""
     sections: dict[str, None] = {}
     for need in STEPS[step].needs:
-        if takes_part(need, params):
+        # What a model reads is upstream of it, whether or not the model is compared.
+        if need in FEATURES or takes_part(need, params):
             sections |= dict.fromkeys(upstream(need, params))
-    return tuple(sections | dict.fromkeys(STEPS[step].sections))
+    return tuple(sections | dict.fromkeys(own_sections(STEPS[step], params)))
 
 
 def stamp(step: str, params: Params, *, kind: str | None = None) -> Stamp:

@@ -191,8 +191,9 @@ class Evaluation(Section):
     """Metrics, intervals and tests."""
 
     models: list[ModelName] = Field(
-        list(registry.BUILT_IN),
-        description=f"Models to train and compare; {registry.BASELINE} is needed.",
+        list(registry.WITHOUT_OUTSIDE_DATA),
+        description=f"Models to train and compare; {registry.BASELINE} is needed. With outside "
+        f"data: {', '.join(sorted(set(registry.BUILT_IN) - {*registry.WITHOUT_OUTSIDE_DATA}))}.",
     )
     confidence: Fraction = Field(0.95, description="Level of the intervals.")
     n_bootstrap: int = Field(
@@ -363,6 +364,12 @@ class Params(Section):
                 f"audio.max_seconds ({audio.max_seconds}) is shorter than "
                 f"audio.min_seconds ({audio.min_seconds}); raise audio.max_seconds"
             )
+        tables = [e for e in self.at("features.embedding").encoder if e.startswith("table:")]
+        if tables and self.robustness.enabled and self._read_by_a_model("embedding"):
+            raise ValueError(
+                f"features.embedding.encoder holds {tables[0]}, where there is nothing of tracks "
+                "after a codec or filter; set robustness.enabled: false"
+            )
         nyquist = audio.sample_rate / 2
         if (mel.fmax or nyquist) > nyquist or mel.fmin >= (mel.fmax or nyquist):
             raise ValueError(
@@ -371,10 +378,18 @@ class Params(Section):
             )
         return self
 
+    def _read_by_a_model(self, kind: str) -> bool:
+        return any(kind in registry.entry(model).reads for model in self.evaluation.models)
+
     @property
     def is_demo(self) -> bool:
         """Whether the corpus is the synthesised one."""
         return self.corpus.root == DEMO_ROOT
+
+    def outside_data_of(self, model: str) -> tuple[str, ...]:
+        """Name the outside data that has a say in a model: pre-trained encoders or weights."""
+        sections = [registry.entry(model).section, *(k.section for k in registry.kinds_of(model))]
+        return tuple(name for section in sections for name in self.at(section).outside_data)
 
     def of_training(self, model: str, number: int) -> Params:
         """Return the parameters that a training has: those of the only one with its seed."""

@@ -68,14 +68,17 @@ def _features(file: Path, metadata: Metadata) -> Floats:
     RejectedError
         The file can't be used.
     """
-    kind = registry.features_of(metadata.signature.model)
-    section = metadata.read_section(kind.section, kind.parameters)
-    extractor = import_module(kind.extractor)
-    if extractor.row_names(section) != metadata.signature.feature_names:
+    kinds = registry.kinds_of(metadata.signature.model)
+    sections = [metadata.read_section(kind.section, kind.parameters) for kind in kinds]
+    extractors = [import_module(kind.extractor) for kind in kinds]
+    pairs = list(zip(extractors, sections, strict=True))
+    names = tuple(name for module, section in pairs for name in module.row_names(section))
+    if names != metadata.signature.feature_names:
         raise ModelFileError(
             f"the model {metadata.signature.model} was trained on features that this version of "
             "genreflow names or orders differently; train it anew"
         )
     audio = metadata.read_section("audio", Audio)
-    rows: Floats = extractor.rows_of(decode(file, audio).samples, audio.sample_rate, section)
-    return rows
+    samples = decode(file, audio).samples
+    rows = [module.rows_of(samples, audio.sample_rate, section) for module, section in pairs]
+    return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)

@@ -22,3 +22,8 @@ class Section(BaseModel):
     def summary(cls) -> str:
         """Return the first line of the docstring, which says what the section is for."""
         return (cls.__doc__ or "").splitlines()[0]
+
+    @property
+    def outside_data(self) -> tuple[str, ...]:
+        """Name what other data than the corpus has a say: what something was pre-trained on."""
+        return ()

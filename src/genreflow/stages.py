@@ -10,6 +10,7 @@ them anew for every stage, and its reader of YAML takes several times as long.)
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -23,8 +24,8 @@ from genreflow.corpus.scan import CorpusError, list_shards
 from genreflow.errors import GenreflowError
 from genreflow.folds import training_names
 from genreflow.params import Params
-from genreflow.registry import FEATURES, features_of
-from genreflow.steps import STEPS, Step, takes_part
+from genreflow.registry import entry
+from genreflow.steps import STEPS, Step, kinds_in_use, takes_part
 from genreflow.store.files import file_sha256, text_sha256, write_json
 
 CODE = Path("workflow/code.json")
@@ -78,11 +79,64 @@ def write_code(params: Params, results: Path) -> None:
         There is no such corpus; a module can't be read.
     """
     layout = layout_of(params)
+    check_encoders(params, layout.genres, results)
     wanted = leftovers.Wanted.by(params, layout.genres)
     leftovers.bring_back(results, wanted)
     leftovers.set_aside(results, wanted)
     write_json(label_digests(layout), LABELS)
-    write_json(code_digests(), CODE)
+    write_json(step_digests(params), CODE)
+
+
+def check_encoders(params: Params, genres: Sequence[str], results: Path) -> None:
+    """Make sure that what embeddings are made with is there, before a run has decoded for hours.
+
+    Raises
+    ------
+    StageError
+        Embeddings are to be made, and a file of an encoder is missing.
+    """
+    kinds = [kind for kind in kinds_in_use(params) if kind.optional]
+    shards = list_shards(genres, params.corpus.shards_per_genre)
+    for kind in kinds:
+        missing = params.at(kind.section).missing
+        if missing and any(not (results / kind.artifact(shard)).exists() for shard in shards):
+            raise StageError(
+                f"{missing[0]}: isn't there, and {kind.section}.encoder asks for it. `make "
+                "transfer` fetches the built-in encoders, once and with a network; or take the "
+                "models that read embeddings out of evaluation.models"
+            )
+
+
+def step_digests(params: Params) -> dict[str, str]:
+    """Return what else than parameters and inputs every step depends on, as a digest by its name.
+
+    That is its code. Of features that are extracted where a model reads them, it is also whether
+    one does, how, and with which files.
+    """
+    digests = code_digests()
+    for kind in kinds_in_use(params):
+        if not kind.optional:
+            continue
+        files = {name: _content(path) for name, path in params.at(kind.section).files.items()}
+        told = json.dumps([params.section(kind.section), files], sort_keys=True)
+        for step in (kind.name, "changed"):
+            digests[step] = text_sha256([digests[step], told])[:16]
+    return digests
+
+
+def _content(path: Path) -> str | None:
+    """Return a digest of a file and what is called like it beside it, or of a folder's files.
+
+    What an ONNX file hears is described beside it, and its weights may lie there. None where there
+    is nothing.
+    """
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file()]
+    elif path.is_file():
+        files = [file for file in path.parent.iterdir() if file.name.startswith(path.stem)]
+    else:
+        return None
+    return text_sha256(f"{file.name} {file_sha256(file)}\n" for file in sorted(files))
 
 
 def write_inputs(params: Params, results: Path) -> None:
@@ -99,7 +153,7 @@ def write_inputs(params: Params, results: Path) -> None:
             kind.name: text_sha256(
                 f"{shard} {file_sha256(results / kind.artifact(shard))}\n" for shard in shards
             )
-            for kind in FEATURES.values()
+            for kind in kinds_in_use(params)
         }
     except OSError as error:
         raise StageError(
@@ -107,7 +161,9 @@ def write_inputs(params: Params, results: Path) -> None:
             "`snakemake`, or fetch them with `dvc pull`"
         ) from None
     models = params.evaluation.models
-    write_json({model: digests[features_of(model).name] for model in models}, INPUTS)
+    write_json(
+        {model: " ".join(digests[kind] for kind in entry(model).reads) for model in models}, INPUTS
+    )
 
 
 def jobs_of(step: Step, params: Params, genres: Sequence[str]) -> Sequence[str | None]:

@@ -13,8 +13,19 @@ from typing import Any, Literal
 
 from genreflow.nested import flatten
 from genreflow.params import Params
-from genreflow.registry import BASELINE, BUILT_IN, ENSEMBLE, FEATURES, MODELS, PROBES, features_of
+from genreflow.registry import (
+    BASELINE,
+    BUILT_IN,
+    ENSEMBLES,
+    FEATURES,
+    MODELS,
+    PROBES,
+    embedding,
+    kinds_of,
+    resnet50,
+)
 from genreflow.registry.changes import CHANGES
+from genreflow.registry.entry import FeatureKind
 
 Fan = Literal["genre", "shard", "training", "family"]
 
@@ -57,7 +68,7 @@ class Step:
     @property
     def stage(self) -> str:
         """Name of its stage in DVC: ``train@cnn`` for the rule ``train_cnn``, else the rule's."""
-        if self.script == "features":
+        if self.script == "features" and not FEATURES[self.name].optional:
             return f"features@{self.name}"
         if self.script in ("train", "robustness"):
             return self.name.replace("_", "@", 1)
@@ -112,17 +123,16 @@ def _steps() -> Iterator[Step]:
         settings=("corpus.groups", "corpus.group_pattern", "corpus.group_by"),
     )
     for model in MODELS.values():
-        kind = FEATURES[model.features]
         yield Step(
             model.step,
-            ("genreflow.training", kind.reader, model.module),
+            ("genreflow.training", *(FEATURES[kind].reader for kind in model.reads), model.module),
             "train",
             (model.section,),
-            needs=(kind.name, "splits"),
+            needs=(*model.reads, "splits"),
             per="training",
             facts=model.facts(),
         )
-    baseline = features_of(BASELINE)
+    (baseline,) = kinds_of(BASELINE)
     yield Step(
         "naive",
         ("genreflow.studies.naive", baseline.reader, MODELS[BASELINE].module),
@@ -131,7 +141,7 @@ def _steps() -> Iterator[Step]:
         needs=(baseline.name, "splits"),
     )
     probes = [MODELS[name] for name in PROBES]
-    kinds = [FEATURES[probe.features] for probe in probes]
+    kinds = [kind for name in PROBES for kind in kinds_of(name)]
     for study, needs, settings in (
         ("ungrouped", ("tracks", "splits"), ()),
         ("corpus_size", ("splits",), ("evaluation.confidence",)),
@@ -186,7 +196,7 @@ def _steps() -> Iterator[Step]:
             *(model.step for model in MODELS.values()),
             *(model.robustness_step for model in MODELS.values()),
         ),
-        facts={"baseline": BASELINE, "ensemble": ENSEMBLE, "changes": tuple(CHANGES)},
+        facts={"baseline": BASELINE, "ensembles": ENSEMBLES, "changes": tuple(CHANGES)},
     )
     yield Step(
         "explore",
@@ -203,13 +213,12 @@ def _steps() -> Iterator[Step]:
         needs=("evaluate", "naive", "ungrouped", "corpus_size", "chain_audit", "explore"),
         facts={
             "baseline": BASELINE,
-            "ensemble": ENSEMBLE,
+            "ensembles": ENSEMBLES,
             # Those of other packages are part of their code, which is trained with.
-            "models": {
-                m.name: (m.title, m.summary, m.features, m.tuned) for m in BUILT_IN.values()
-            },
+            "models": {m.name: (m.title, m.summary, m.reads, m.tuned) for m in BUILT_IN.values()},
             "features": {kind.name: kind.title for kind in FEATURES.values()},
             "changes": CHANGES,
+            "trained_on": embedding.TRAINED_ON | resnet50.TRAINED_ON,
             "defaults": _defaults(),
         },
     )
@@ -227,14 +236,30 @@ STEPS: dict[str, Step] = {step.name: step for step in _steps()}
 
 
 def takes_part(name: str, params: Params) -> bool:
-    """Tell whether a run makes this step: the demo, single models and changes may stay out."""
+    """Tell whether a run makes this step: the demo, models and what only they need may stay out."""
     if name == "demo":
         return params.is_demo
+    if name in FEATURES and FEATURES[name].optional:
+        return any(name in MODELS[model].reads for model in params.evaluation.models)
     judging = {m.robustness_step for m in MODELS.values()}
     if name in {"changed", *judging} and not params.robustness.enabled:
         return False
     others = [m for m in MODELS.values() if m.name not in params.evaluation.models]
     return name not in {step for m in others for step in (m.step, m.robustness_step)}
+
+
+def kinds_in_use(params: Params) -> list[FeatureKind]:
+    """Return the kinds of features that a run extracts."""
+    return [kind for kind in FEATURES.values() if takes_part(kind.name, params)]
+
+
+def own_sections(step: Step, params: Params) -> tuple[str, ...]:
+    """Return a step's own sections without those of features that a run doesn't extract."""
+    if step.name in FEATURES:
+        return step.sections
+    unused = {kind.section for kind in FEATURES.values()}
+    unused -= {kind.section for kind in kinds_in_use(params)}
+    return tuple(section for section in step.sections if section not in unused)
 
 
 def downstream(names: set[str]) -> set[str]:

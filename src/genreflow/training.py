@@ -17,7 +17,7 @@ import pandas as pd
 from genreflow import lineage, registry
 from genreflow.columns import column_of
 from genreflow.errors import GenreflowError
-from genreflow.features.rows import FeatureRows, Floats
+from genreflow.features.rows import FeatureRows, Floats, side_by_side
 from genreflow.folds import parse_training
 from genreflow.models import runtime
 from genreflow.models.base import Examples, FitResult, Model, Signature
@@ -112,20 +112,28 @@ def open_features(
 ) -> FeatureRows:
     """Open the features that a model reads; close them after use.
 
+    Parameters
+    ----------
+    features
+        Of all kinds that it reads, in folders of their names.
+
     Raises
     ------
     StaleArtifactError
         They were made by other parameters, or from other audio than the splits.
     """
-    kind = registry.features_of(model_name)
-    open_rows = import_module(kind.reader).open_rows
-    found: FeatureRows = open_rows(features, lineage.stamp(kind.name, params))
+    opened: list[FeatureRows] = []
     try:
-        _check_audio(found, splits)
-    except StaleArtifactError:
-        found.close()
+        for kind in registry.kinds_of(model_name):
+            paths = [path for path in features if path.parent.name == kind.name]
+            open_rows = import_module(kind.reader).open_rows
+            opened.append(open_rows(paths, lineage.stamp(kind.name, params)))
+            _check_audio(opened[-1], splits)
+        return side_by_side(opened)
+    except GenreflowError:
+        for found in opened:
+            found.close()
         raise
-    return found
 
 
 def train(

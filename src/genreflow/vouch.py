@@ -16,8 +16,9 @@ from genreflow import lineage
 from genreflow.corpus.scan import list_shards
 from genreflow.folds import parse_training, training_names
 from genreflow.params import Params
-from genreflow.registry import FEATURES, MODELS
+from genreflow.registry import MODELS
 from genreflow.registry.entry import PREDICTIONS
+from genreflow.steps import kinds_in_use
 from genreflow.store.stamp import StaleArtifactError, Stamp
 from genreflow.store.tables import read_stamp
 
@@ -41,7 +42,7 @@ def _stamped(params: Params, genres: Collection[str]) -> Iterator[tuple[PurePosi
     shards = list_shards(sorted(genres), params.corpus.shards_per_genre)
     for shard in shards:
         yield PurePosixPath("audio", f"{shard}.parquet"), lineage.stamp("audio", params)
-    for kind in FEATURES.values():
+    for kind in kinds_in_use(params):
         for shard in shards:
             yield kind.artifact(shard), lineage.stamp(kind.name, params)
     for step in ("tracks", "splits"):

@@ -15,13 +15,12 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited]))
 
 from genreflow import clock, disk, leftovers, machine, runlock, stages
 from genreflow import params as parameters
-from genreflow.code import code_digests
 from genreflow.corpus.digest import shard_digest
 from genreflow.corpus.scan import list_shards
 from genreflow.folds import changed_folds, parse_training, training_names
-from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES, features_of
+from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
-from genreflow.steps import STEPS
+from genreflow.steps import STEPS, kinds_in_use, takes_part
 from genreflow.store.files import file_sha256, remove_unfinished
 
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
@@ -37,8 +36,8 @@ TRAININGS = {
     for model in MODELS
 }
 FAMILIES = PARAMS.robustness.families
-CODE = code_digests()
-PROBED = {features_of(model).name for model in PROBES}
+CODE = stages.step_digests(PARAMS)
+PROBED = {kind for model in PROBES for kind in MODELS[model].reads}
 
 # Trainings that DVC had put aside, and that the parameters ask for again.
 leftovers.bring_back(Path("results"), leftovers.Wanted.by(PARAMS, GENRES))
@@ -63,6 +62,7 @@ onstart:
     if workflow.is_main_process:
         for folder in ("results", ".cache"):
             disk.check_writable(Path(folder))
+        stages.check_encoders(PARAMS, GENRES, Path("results"))
         runlock.hold(Path.cwd())
         runlock.keep_dvc_out(Path.cwd())
         if workflow.touch:  # old results would pass for those of new parameters
@@ -107,9 +107,13 @@ def cost(step, job=None):
     return f"results/{STEPS[step].cost(job)}"
 
 
-def features(kind):
-    """The features of all shards."""
-    return expand(f"results/{FEATURES[kind].artifact('{shard}')}", shard=SHARDS)
+def features(*kinds):
+    """The features of all shards, of some kinds."""
+    return [
+        f"results/{FEATURES[kind].artifact(shard)}"
+        for kind in kinds
+        for shard in SHARDS
+    ]
 
 
 def trained(name):

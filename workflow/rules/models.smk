@@ -8,7 +8,7 @@ for model in MODELS.values():
         name:
             model.step
         input:
-            features=features(model.features),
+            features=features(*model.reads),
             splits="results/splits.parquet",
         output:
             **{

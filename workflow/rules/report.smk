@@ -28,7 +28,7 @@ rule evaluate:
 
 rule naive:
     input:
-        features=features(features_of(BASELINE).name),
+        features=features(*MODELS[BASELINE].reads),
         splits="results/splits.parquet",
     output:
         claim="results/naive.json",

@@ -13,9 +13,9 @@ rule changed:
     log:
         "results/logs/changed/{family}.log",
     resources:
-        mem_mb=1000,
+        mem_mb=max(kind.memory_mb for kind in kinds_in_use(PARAMS)),
     params:
-        **{kind.name: PARAMS.section(kind.section) for kind in FEATURES.values()},
+        **{kind.name: PARAMS.section(kind.section) for kind in kinds_in_use(PARAMS)},
         root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
         labels=lambda wildcards: PARAMS.corpus.labels,
         robustness=lambda wildcards: PARAMS.of_family(wildcards.family).section(

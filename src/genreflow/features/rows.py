@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -86,3 +86,32 @@ class FeatureRows:
     def close(self) -> None:
         """Close the source."""
         self.source.close()
+
+
+def side_by_side(parts: Sequence[FeatureRows]) -> FeatureRows:
+    """Join kinds of features of one row per track and copy: the columns of one after the other.
+
+    Raises
+    ------
+    FeaturesError
+        They are of other tracks or copies.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    for part in parts[1:]:
+        same = list(part.track_id) == list(first.track_id) and all(
+            np.array_equal(getattr(part, name), getattr(first, name))
+            for name in ("row_track", "row_copy", "row_window")
+        )
+        if not same:
+            raise FeaturesError(
+                "two kinds of features are of other tracks, or of other copies of them; rerun "
+                "`snakemake`, which makes both from the same audio"
+            )
+    rows = np.arange(len(first.row_track))
+    values = np.concatenate([part.source.read(rows) for part in parts], axis=1)
+    for part in parts:
+        part.close()
+    names = tuple(name for part in parts for name in part.names)
+    return replace(first, source=Matrix(values), shape=values.shape[1:], names=names)

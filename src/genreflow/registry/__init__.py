@@ -14,10 +14,14 @@ from importlib import metadata
 
 from genreflow.registry import (
     cnn,
+    embedding,
     handcrafted,
     lstm,
     mel,
+    mlp_embedding,
     resnet50,
+    svm_embedding,
+    svm_fusion,
     svm_handcrafted,
     svm_mel,
     xgb_handcrafted,
@@ -27,7 +31,9 @@ from genreflow.registry.entry import FeatureKind, ModelEntry, RegistryError
 
 ENTRY_POINTS = "genreflow.models"
 
-FEATURES: dict[str, FeatureKind] = {kind.name: kind for kind in (handcrafted.KIND, mel.KIND)}
+FEATURES: dict[str, FeatureKind] = {
+    kind.name: kind for kind in (handcrafted.KIND, mel.KIND, embedding.KIND)
+}
 
 BUILT_IN: dict[str, ModelEntry] = {
     entry.name: entry
@@ -39,8 +45,18 @@ BUILT_IN: dict[str, ModelEntry] = {
         cnn.ENTRY,
         lstm.ENTRY,
         resnet50.ENTRY,
+        svm_embedding.ENTRY,
+        mlp_embedding.ENTRY,
+        svm_fusion.ENTRY,
     )
 }
+
+WITHOUT_OUTSIDE_DATA = tuple(
+    name
+    for name, entry in BUILT_IN.items()
+    if not any(FEATURES[kind].optional for kind in entry.reads)
+)
+"""The models that need nothing but the corpus: those of a plain run."""
 
 BASELINE = xgb_mel.ENTRY.name
 """What every other model is compared with."""
@@ -49,7 +65,12 @@ PROBES = (svm_handcrafted.ENTRY.name, BASELINE)
 """What side studies train: cheap models, one for each kind of features."""
 
 ENSEMBLE = "ensemble"
-"""How the weighted vote of all models is called among them."""
+"""How the weighted vote of all models that know the corpus alone is called among them."""
+
+OPEN_ENSEMBLE = "ensemble_open"
+"""How the weighted vote of all models is called where outside data has a say in some of them."""
+
+ENSEMBLES = (ENSEMBLE, OPEN_ENSEMBLE)
 
 
 def _from_other_packages() -> dict[str, ModelEntry]:
@@ -74,11 +95,12 @@ def _from_other_packages() -> dict[str, ModelEntry]:
             raise RegistryError(
                 f"{complaint}: {point.value} is no ModelEntry called {point.name}; mend it"
             )
-        if entry.name in BUILT_IN or entry.name in found or entry.name == ENSEMBLE:
+        if entry.name in BUILT_IN or entry.name in found or entry.name in ENSEMBLES:
             raise RegistryError(f"{complaint}: there is a model of that name; rename it")
-        if entry.features not in FEATURES:
+        if unknown := [kind for kind in entry.reads if kind not in FEATURES]:
             raise RegistryError(
-                f"{complaint}: reads {entry.features}, but there are {', '.join(FEATURES)}; mend it"
+                f"{complaint}: reads {', '.join(unknown)}, but there are {', '.join(FEATURES)}; "
+                "mend it"
             )
         found[entry.name] = replace(entry, distribution=package)
     return found
@@ -100,6 +122,6 @@ def entry(name: str) -> ModelEntry:
     return MODELS[name]
 
 
-def features_of(model: str) -> FeatureKind:
-    """Return the kind of features that a model reads; see :func:`entry` for the error."""
-    return FEATURES[entry(model).features]
+def kinds_of(model: str) -> tuple[FeatureKind, ...]:
+    """Return the kinds of features that a model reads; see :func:`entry` for the error."""
+    return tuple(FEATURES[kind] for kind in entry(model).reads)

@@ -65,6 +65,8 @@ class FeatureKind:
         What a job may need [MB].
     stored
         Type of the values in files; what ``rows_of`` returns fits into it without a loss.
+    optional
+        Whether it is extracted only where one of the compared models reads it.
     """
 
     name: str
@@ -75,6 +77,7 @@ class FeatureKind:
     reader: str
     memory_mb: int = 1000
     stored: Literal["float16", "float32"] = "float32"
+    optional: bool = False
 
     @property
     def section(self) -> str:
@@ -97,7 +100,8 @@ class ModelEntry:
     title
         As in the report.
     features
-        Name of the kind of features that it reads.
+        Name of the kind of features that it reads, or of several kinds of one row per track, which
+        it reads side by side.
     parameters
         The section ``models.<name>``. The first line of its docstring says what the model is, as in
         "`cnn`: 2D CNN, five convolutions and a dense layer."
@@ -121,7 +125,7 @@ class ModelEntry:
 
     name: str
     title: str
-    features: str
+    features: str | tuple[str, ...]
     parameters: type[ModelSection]
     implementation: str
     model_files: tuple[str, ...]
@@ -136,6 +140,11 @@ class ModelEntry:
     def section(self) -> str:
         """Name of its section of ``params.yaml``."""
         return f"models.{self.name}"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of all kinds of features that it reads."""
+        return (self.features,) if isinstance(self.features, str) else self.features
 
     @property
     def module(self) -> str:

@@ -13,25 +13,30 @@ Width = Annotated[int, Field(gt=0, le=4096)]
 """Filters or units of a layer."""
 
 
-class NeuralSection(ModelSection):
-    """What the Keras models share."""
+class KerasSection(ModelSection):
+    """What all Keras models share."""
 
     epochs: PositiveInt = Field(
         30, description="Epochs, each of as many windows as training tracks have."
     )
-    windows_per_epoch: PositiveInt = Field(
-        10000, description="Most windows of an epoch; drawn anew, as many of each track."
-    )
     batch_size: PositiveInt = Field(32, description="Windows per step.")
-    optimizer: Literal["adamw", "sgd"] = Field(
-        "adamw", description="sgd: with Nesterov momentum 0.9; takes less time per step."
-    )
     learning_rate: PositiveFloat = Field(
         1e-3, description="Peak learning rate; rises over a tenth of the steps, then falls to 0."
     )
     weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout before the classifier.")
     label_smoothing: float = Field(0.05, ge=0, lt=1, description="Label smoothing.")
+
+
+class NeuralSection(KerasSection):
+    """What the Keras models on mel windows share."""
+
+    windows_per_epoch: PositiveInt = Field(
+        10000, description="Most windows of an epoch; drawn anew, as many of each track."
+    )
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="sgd: with Nesterov momentum 0.9; takes less time per step."
+    )
     mixup: float = Field(0.2, ge=0, description="Alpha of mixup between windows; 0: off.")
     time_mask: float = Field(0.15, ge=0, lt=1, description="SpecAugment: longest masked time.")
     frequency_mask: float = Field(0.1, ge=0, lt=1, description="SpecAugment: widest masked band.")

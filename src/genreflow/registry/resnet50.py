@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from pydantic import Field
 
 from genreflow.registry.entry import HISTORY, ModelEntry
@@ -30,6 +32,11 @@ class Resnet50Section(NeuralSection):
         15, description="Epochs, each of as many windows as training tracks have."
     )
 
+    @property
+    def outside_data(self) -> tuple[str, ...]:
+        """Name the weights that training starts from; of a file, without its folders."""
+        return (PurePath(self.weights).name,) if self.weights else ()
+
 
 ENTRY = ModelEntry(
     name="resnet50",
@@ -44,3 +51,9 @@ ENTRY = ModelEntry(
     priority=2,
     gpu=True,
 )
+
+TRAINED_ON: dict[str, str] = {
+    "imagenet": "trained on ImageNet, 1.3 million photographs of a thousand things: no music, so "
+    "no recording of this corpus"
+}
+"""What weights that can be named learnt elsewhere, and what that means for the accuracy here."""

@@ -6,7 +6,7 @@ reads, in the precision that the features are stored in. The changed audio is ne
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +21,31 @@ from genreflow.store.files import atomic
 from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
 from genreflow.store.tables import opened, with_stamp
 
-_VALUES = {
-    kind.name: pa.list_(pa.field("item", getattr(pa, kind.stored)(), nullable=False))
-    for kind in FEATURES.values()
-}
 _KEYS = ("track_id", "genre", "change")
-_SCHEMA = pa.schema([*((name, pa.string()) for name in _KEYS), *_VALUES.items()])
+
+
+def _schema(kinds: Iterable[str]) -> pa.Schema:
+    values = [
+        (kind, pa.list_(pa.field("item", getattr(pa, FEATURES[kind].stored)(), nullable=False)))
+        for kind in kinds
+    ]
+    return pa.schema([*((name, pa.string()) for name in _KEYS), *values])
 
 
 @dataclass(frozen=True)
 class ChangedTrack:
-    """A track after a change; `rows` are what a model reads of it, one after the other, (n,)."""
+    """A track after a change.
+
+    Parameters
+    ----------
+    rows
+        By the kind of features, what a model reads of it: its rows one after the other, (n,).
+    """
 
     track_id: str
     genre: str
     change: str
-    rows: Floats
+    rows: Mapping[str, Floats]
 
 
 class Writer:
@@ -48,23 +57,31 @@ class Writer:
     def add(self, track_id: str, genre: str, change: str, rows: Mapping[str, Floats]) -> None:
         """Write a track after a change: of every kind of features the rows, (n, ...)."""
         columns = [pa.array([name], pa.string()) for name in (track_id, genre, change)]
-        for kind, of_lists in _VALUES.items():
+        schema = self._file.schema
+        for kind in schema.names[len(_KEYS) :]:
             values = np.ascontiguousarray(rows[kind], dtype=FEATURES[kind].stored).ravel()
             offsets = pa.array([0, len(values)], pa.int32())
+            of_lists = schema.field(kind).type
             columns.append(pa.ListArray.from_arrays(offsets, pa.array(values), type=of_lists))
-        self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SCHEMA))
+        self._file.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
 @contextmanager
-def new_file(path: Path, stamp: Stamp) -> Iterator[Writer]:
-    """Write changed tracks, atomically, and with the same bytes for the same tracks."""
+def new_file(path: Path, kinds: Sequence[str], stamp: Stamp) -> Iterator[Writer]:
+    """Write changed tracks, atomically, and with the same bytes for the same tracks.
+
+    Parameters
+    ----------
+    kinds
+        Of features that are written.
+    """
     # Sorted by their bytes, levels take a quarter less room, and less time.
-    split = [f"{kind}.list.element" for kind in _VALUES]
+    split = [f"{kind}.list.element" for kind in kinds]
     with (
         atomic(path) as temporary,
         pq.ParquetWriter(
             temporary,
-            with_stamp(_SCHEMA, stamp),
+            with_stamp(_schema(kinds), stamp),
             compression="zstd",
             use_dictionary=False,
             use_byte_stream_split=split,
@@ -74,8 +91,8 @@ def new_file(path: Path, stamp: Stamp) -> Iterator[Writer]:
         yield Writer(file)
 
 
-def read_tracks(path: Path, kind: str, expected: Stamp) -> Generator[ChangedTrack]:
-    """Yield the changed tracks of a file with their rows of one kind of features, one at a time.
+def read_tracks(path: Path, kinds: Sequence[str], expected: Stamp) -> Generator[ChangedTrack]:
+    """Yield the changed tracks of a file with their rows of some kinds of features, one at a time.
 
     Raises
     ------
@@ -83,8 +100,11 @@ def read_tracks(path: Path, kind: str, expected: Stamp) -> Generator[ChangedTrac
         The file was made by other parameters than `expected`, or is damaged.
     """
     with opened(path, expected) as file:
-        if not file.schema_arrow.equals(_SCHEMA):
+        columns = [*_KEYS, *kinds]
+        found = file.schema_arrow
+        fields = [found.field(name) for name in columns if name in found.names]
+        if not pa.schema(fields).equals(_schema(kinds)):
             raise StaleArtifactError(f"{path}: has other columns than expected; {REMEDY}")
-        for batch in file.iter_batches(batch_size=1, columns=[*_KEYS, kind]):
-            rows = batch[kind].flatten().to_numpy().astype(np.float32)
+        for batch in file.iter_batches(batch_size=1, columns=columns):
+            rows = {kind: batch[kind].flatten().to_numpy().astype(np.float32) for kind in kinds}
             yield ChangedTrack(rows=rows, **{name: batch[name][0].as_py() for name in _KEYS})

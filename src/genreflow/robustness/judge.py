@@ -90,15 +90,17 @@ def _judge_file(
 ) -> pd.DataFrame:
     """Return track_id, change, genre and the mean probabilities of the tracks in `tested`."""
     signature = model.signature
-    kind = registry.features_of(signature.model).name
+    kinds = registry.entry(signature.model).reads
     keys: list[tuple[str, str, str]] = []
     counts: list[int] = []
 
     def rows() -> Iterator[Floats]:
-        with closing(read_tracks(path, kind, lineage.of_family(path.stem, params))) as every:
+        with closing(read_tracks(path, kinds, lineage.of_family(path.stem, params))) as every:
             for track in every:
                 if track.track_id in tested:
-                    of_track = track.rows.reshape(-1, *signature.shape)
+                    # Kinds that are read side by side have one row of a track each.
+                    values = np.concatenate([track.rows[kind] for kind in kinds])
+                    of_track = values.reshape(-1, *signature.shape)
                     keys.append((track.track_id, track.change, track.genre))
                     counts.append(len(of_track))
                     yield of_track

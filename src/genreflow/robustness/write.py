@@ -21,11 +21,11 @@ from genreflow.audio.decode import RejectedError, swing_of
 from genreflow.features.rows import Floats, Integers
 from genreflow.folds import changed_folds
 from genreflow.params import Params
-from genreflow.registry import FEATURES
 from genreflow.registry.changes import CLEAN, FAMILIES, FROM_SOURCE
 from genreflow.robustness.apply import apply
 from genreflow.robustness.cache import new_file
 from genreflow.robustness.sources import Sources
+from genreflow.steps import kinds_in_use
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.store.tables import read_stamp, read_table
 
@@ -72,7 +72,8 @@ def write_changed(
     """
     tested = _tested(splits, params) if params.robustness.enabled else set()
     changes = [change for change in params.robustness.variants if change in FAMILIES[family]]
-    with new_file(out, lineage.of_family(family, params)) as file:
+    kinds = [kind.name for kind in kinds_in_use(params)]
+    with new_file(out, kinds, lineage.of_family(family, params)) as file:
         if not tested:
             return
         sources = Sources(params, manifests)
@@ -116,7 +117,7 @@ def spread(count: int, most: int) -> Integers:
 
 def _rows(samples: Samples, params: Params) -> Mapping[str, Floats]:
     found = {}
-    for kind in FEATURES.values():
+    for kind in kinds_in_use(params):
         extractor = import_module(kind.extractor)
         rows = extractor.rows_of(samples, params.audio.sample_rate, params.at(kind.section))
         found[kind.name] = rows[spread(len(rows), params.robustness.windows_per_track)]

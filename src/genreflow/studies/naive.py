@@ -67,7 +67,7 @@ def naive_protocol(params: Params, features: Sequence[Path], splits: Path, out: 
     table = read_table(splits, lineage.stamp("splits", params))
     fold = table[table["fold"] == fold_names(params.splits)[0]].set_index("track_id")
     entry = registry.entry(BASELINE)
-    with MelWindows(features, lineage.stamp(entry.features, params)) as windows:
+    with MelWindows(features, lineage.stamp(entry.reads[0], params)) as windows:
         genres = tuple(sorted(fold["genre"].unique()))
         # A partition may leave out a whole genre: its windows take no part.
         number = {genre: i for i, genre in enumerate(genres)}

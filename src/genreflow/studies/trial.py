@@ -76,9 +76,9 @@ def run_trial(
         The features are of other parameters or audio, or lack tracks.
     """
     params = params.of_training(model, 0)
-    kind = registry.features_of(model).name
+    paths = [path for kind in registry.kinds_of(model) for path in features[kind.name]]
     tested, n_train = [], []
-    with closing(open_features(model, params, features[kind], splits)) as found:
+    with closing(open_features(model, params, paths, splits)) as found:
         for number, fold in enumerate(folds):
             log.info("%s, %d of %d", model, number + 1, len(folds))
             fitted = fit(model, fold, params, found)

@@ -1,4 +1,4 @@
-"""Training, prediction and files of the three Keras models; each adds its own layers.
+"""Training, prediction and files of the Keras models; each adds its own layers.
 
 The backend is whatever Keras runs on: there is no TensorFlow here.
 """
@@ -24,7 +24,7 @@ from genreflow.models.neural.resuming import Resuming
 from genreflow.models.reading import REMEDY, reading
 from genreflow.models.temperature import temperature_of
 from genreflow.registry.entry import HISTORY
-from genreflow.registry.neural import NeuralSection
+from genreflow.registry.neural import KerasSection, NeuralSection
 
 log = logging.getLogger(__name__)
 
@@ -41,98 +41,35 @@ _STATISTICS_WINDOWS = 4
 _FLOOR = 1e-7
 """Least probability that enters a logarithm."""
 
-_OUTPUT = "genres"
+OUTPUT = "genres"
 """Layer of the probabilities."""
+
+CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+"""Columns of a history, after the epoch."""
 
 _OPTIMIZERS = {
     "adamw": keras.optimizers.AdamW,
     "sgd": partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
 }
-_CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 
+K = TypeVar("K", bound=KerasSection)
 P = TypeVar("P", bound=NeuralSection)
 
 
-class KerasModel(Model[P]):
-    """A network from standardised mel windows to genres."""
+class KerasNetwork(Model[K]):
+    """A network whose layer :data:`OUTPUT` gives probabilities: how it predicts and is kept."""
 
     network: Any
 
-    @abstractmethod
-    def body(self, inputs: Any) -> Any:
-        """Turn standardised windows (batch, time, frequency, 1) into features (batch, n)."""
-
-    def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Train to the end of the schedule; `valid` sets the temperature alone.
-
-        Stopping where the validation loss was lowest was tried, and cost several points: the loss
-        of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
-        """
-        batches, schedule = self.begin(train)
-        history = keras.callbacks.History()
-        callbacks = [_Epochs(self, batches, valid, schedule), history]
-        first = 0
-        if self.checkpoint:
-            resuming = Resuming(self.checkpoint, history)
-            first = resuming.load()
-            # Last, so that it finds what the others made of an epoch.
-            callbacks.append(resuming)
-        self.network.fit(
-            batches,
-            initial_epoch=first,
-            epochs=self.params.epochs,
-            shuffle=False,
-            verbose=0,
-            callbacks=callbacks,
-        )
-        temperature = self._calibrate(valid)
-        table = pd.DataFrame(history.history)[list(_CURVES)]
-        table.insert(0, "epoch", np.arange(1, len(table) + 1))
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
-
-    def _calibrate(self, valid: Examples) -> float:
+    def calibrate(self, valid: Examples) -> float:
         """Divide the margins by what suits the validation windows best, and return that."""
         heard = valid.spread(VALIDATION_WINDOWS)
         log_probability = np.log(np.maximum(self.predict_all(heard), _FLOOR))
         weight = heard.weight(self.params.class_weight)
         temperature = temperature_of(log_probability, heard.label, weight)
-        layer = self.network.get_layer(_OUTPUT)
+        layer = self.network.get_layer(OUTPUT)
         layer.set_weights([array / np.float32(temperature) for array in layer.get_weights()])
         return temperature
-
-    def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
-        """Build and compile the network; return its batches and the learning rate's schedule."""
-        p = self.params
-        runtime.configure_keras(p.threads, p.seed)
-        mean, variance = band_statistics(train.spread(_STATISTICS_WINDOWS))
-        self.network = self._build(mean, variance)
-        batches = WindowBatches(train, p, len(self.signature.genres), mean)
-        schedule = learning_rate(p.learning_rate, p.epochs * len(batches))
-        optimizer = _OPTIMIZERS[p.optimizer](schedule, weight_decay=p.weight_decay)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        # With its variables in place from the start, the training step is traced once, not twice.
-        optimizer.build(self.network.trainable_variables)
-        # XLA on a CPU makes convolutions slower, and takes longer to compile than it saves.
-        self.network.compile(
-            optimizer,
-            keras.losses.CategoricalCrossentropy(label_smoothing=p.label_smoothing),
-            metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
-            jit_compile=False,
-        )
-        return batches, schedule
-
-    def _build(self, mean: Floats, variance: Floats) -> Any:
-        inputs = keras.Input(self.signature.shape, name="levels")
-        standardise = keras.layers.Normalization(
-            axis=2, mean=mean[:, 0].tolist(), variance=variance[:, 0].tolist(), name="standardise"
-        )
-        features = self.body(standardise(inputs))
-        features = keras.layers.Dropout(self.params.dropout, seed=self.params.seed)(features)
-        outputs = keras.layers.Dense(
-            len(self.signature.genres), activation="softmax", name=_OUTPUT
-        )(features)
-        return keras.Model(inputs, outputs, name=self.signature.model)
 
     def predict_all(self, examples: Examples) -> Floats:
         """Return the probabilities of all examples, which are read in batches."""
@@ -171,6 +108,76 @@ class KerasModel(Model[P]):
             )
 
 
+class KerasModel(KerasNetwork[P]):
+    """A network from standardised mel windows to genres."""
+
+    @abstractmethod
+    def body(self, inputs: Any) -> Any:
+        """Turn standardised windows (batch, time, frequency, 1) into features (batch, n)."""
+
+    def fit(self, train: Examples, valid: Examples) -> FitResult:
+        """Train to the end of the schedule; `valid` sets the temperature alone.
+
+        Stopping where the validation loss was lowest was tried, and cost several points: the loss
+        of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
+        """
+        batches, schedule = self.begin(train)
+        history = keras.callbacks.History()
+        callbacks = [_Epochs(self, batches, valid, schedule), history]
+        first = 0
+        if self.checkpoint:
+            resuming = Resuming(self.checkpoint, history)
+            first = resuming.load()
+            # Last, so that it finds what the others made of an epoch.
+            callbacks.append(resuming)
+        self.network.fit(
+            batches,
+            initial_epoch=first,
+            epochs=self.params.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
+        temperature = self.calibrate(valid)
+        table = pd.DataFrame(history.history)[list(CURVES)]
+        table.insert(0, "epoch", np.arange(1, len(table) + 1))
+        best = {"temperature": round(temperature, 6)}
+        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
+
+    def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
+        """Build and compile the network; return its batches and the learning rate's schedule."""
+        p = self.params
+        runtime.configure_keras(p.threads, p.seed)
+        mean, variance = band_statistics(train.spread(_STATISTICS_WINDOWS))
+        self.network = self._build(mean, variance)
+        batches = WindowBatches(train, p, len(self.signature.genres), mean)
+        schedule = learning_rate(p.learning_rate, p.epochs * len(batches))
+        optimizer = _OPTIMIZERS[p.optimizer](schedule, weight_decay=p.weight_decay)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        # With its variables in place from the start, the training step is traced once, not twice.
+        optimizer.build(self.network.trainable_variables)
+        # XLA on a CPU makes convolutions slower, and takes longer to compile than it saves.
+        self.network.compile(
+            optimizer,
+            keras.losses.CategoricalCrossentropy(label_smoothing=p.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
+            jit_compile=False,
+        )
+        return batches, schedule
+
+    def _build(self, mean: Floats, variance: Floats) -> Any:
+        inputs = keras.Input(self.signature.shape, name="levels")
+        standardise = keras.layers.Normalization(
+            axis=2, mean=mean[:, 0].tolist(), variance=variance[:, 0].tolist(), name="standardise"
+        )
+        features = self.body(standardise(inputs))
+        features = keras.layers.Dropout(self.params.dropout, seed=self.params.seed)(features)
+        outputs = keras.layers.Dense(len(self.signature.genres), activation="softmax", name=OUTPUT)(
+            features
+        )
+        return keras.Model(inputs, outputs, name=self.signature.model)
+
+
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """Draw each epoch's windows, measure validation at its end, and log a line.
 
@@ -203,7 +210,7 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         log.info(
             "epoch %d: loss %.3f, accuracy %.3f, val_loss %.3f, val_accuracy %.3f",
             epoch + 1,
-            *(logs[name] for name in _CURVES[:4]),
+            *(logs[name] for name in CURVES[:4]),
         )
 
 

@@ -1,4 +1,6 @@
-"""`svm_handcrafted`: scaler, selection, whitening and a support vector machine, by grid search.
+"""Scaler, selection, whitening and a support vector machine on whole tracks, by grid search.
+
+It is `svm_handcrafted`, `svm_embedding` and `svm_fusion`.
 
 The machine separates each pair of genres. A pair's margin votes softly for one of the two, so that
 near its boundary it counts little and beyond the support vectors fully; one temperature, fitted on
@@ -31,13 +33,13 @@ from genreflow.models.reading import reading
 from genreflow.models.temperature import temperature_of
 from genreflow.models.whitening import WithinClassWhitening
 from genreflow.registry.entry import GRID
-from genreflow.registry.svm_handcrafted import Kernel, SvmHandcraftedSection
+from genreflow.registry.svm_tracks import Kernel, SvmTracksSection
 
 _SLOPE = 2.0
 """How fast a pair's vote rises with its margin: full (0.96) at the support vectors."""
 
 
-class SvmHandcrafted(Model[SvmHandcraftedSection]):
+class TrackSvm(Model[SvmTracksSection]):
     """A kernel machine on whitened features, and the temperature of its votes."""
 
     prepare: Pipeline
