@@ -226,6 +226,13 @@ def test_one_fold_and_two_models_are_enough(tmp_path: Path) -> None:
     assert set(metrics_of(run)) == {"xgb_mel", "svm_handcrafted", "ensemble"}
 
 
+def test_weights_say_which_ensemble_they_are_of(run: Run) -> None:
+    table = pd.read_csv(run.evaluation / "ensemble.csv")
+    assert table.columns.tolist() == ["ensemble", "fold", "model", "weight"]
+    assert set(table["ensemble"]) == {"ensemble"}
+    assert table["model"].unique().tolist() == run.models
+
+
 def test_without_the_baseline_there_is_no_difference(tmp_path: Path) -> None:
     run = make_run(tmp_path / "results", models=("cnn",), n_folds=1, windows=2)
     evaluate_run(run)

@@ -13,7 +13,7 @@ from genreflow.columns import OF_DECISIONS, column_of
 from genreflow.evaluation import agreement as agree
 from genreflow.evaluation.calibration import reliability
 from genreflow.evaluation.compare import Levels, Metrics, compare
-from genreflow.evaluation.ensemble import build_ensemble
+from genreflow.evaluation.ensemble import Ensemble, build_ensemble
 from genreflow.evaluation.learning import mean_validation_accuracy, read_histories
 from genreflow.evaluation.lengths import accuracy_by_length
 from genreflow.evaluation.metrics import confusion, per_fold, per_genre, per_run
@@ -22,7 +22,7 @@ from genreflow.evaluation.robustness import mixed, read_answers, robustness_tabl
 from genreflow.evaluation.trained import Files, grids, importances, model_facts
 from genreflow.evaluation.vote import hard_vote, soft_vote
 from genreflow.params import Params
-from genreflow.registry import BASELINE, ENSEMBLE
+from genreflow.registry import BASELINE, ENSEMBLE, OPEN_ENSEMBLE
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
 from genreflow.store.files import write_csv, write_json
 from genreflow.store.tables import read_table, write_table
@@ -83,15 +83,15 @@ def evaluate(
     valid = {
         model: soft_vote(rows.of_first_seed().of_role("valid")) for model, rows in loaded.items()
     }
-    ensemble = build_ensemble(valid, single)
-    if ensemble is not None:
-        levels[ENSEMBLE] = {"track": ensemble.decisions}
+    ensembles = _ensembles(params, valid, single)
+    mixtures = {name: ensemble.decisions for name, ensemble in ensembles.items()}
+    levels |= {name: {"track": decisions} for name, decisions in mixtures.items()}
     metrics, pairs = compare(levels, hard, split_table, params)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
-    one_seed = single if ensemble is None else single | {ENSEMBLE: ensemble.decisions}
+    one_seed = single | mixtures
     answers = read_answers(params, changed or {})
-    if answers and ensemble is not None:
-        answers |= {ENSEMBLE: mixed(answers, ensemble.weights)}
+    if answers:
+        answers |= {name: mixed(answers, of.weights) for name, of in ensembles.items()}
     robustness = robustness_table(answers, split_table, params.evaluation.confidence)
     for model, summary in summaries(robustness).items():
         metrics[model]["track"] |= summary
@@ -117,9 +117,7 @@ def evaluate(
         "by_length": accuracy_by_length(
             one_seed, manifest.set_index("track_id")["seconds"].astype(float)
         ),
-        "ensemble": ensemble.weights
-        if ensemble is not None
-        else pd.DataFrame(columns=["fold", "model", "weight"]),
+        "ensemble": _weights(ensembles),
         "robustness": robustness,
         "learning_curves": curves,
         "grids": grids(trained.get(GRID, {})),
@@ -143,6 +141,28 @@ def _check_genres(loaded: Mapping[str, Predictions]) -> None:
             + "; ".join(f"{model}: {', '.join(genres)}" for model, genres in known.items())
             + ". Rerun `snakemake` so that all of them see the same corpus."
         )
+
+
+def _ensembles(
+    params: Params, valid: Mapping[str, Predictions], test: Mapping[str, Predictions]
+) -> dict[str, Ensemble]:
+    """Let the models vote that know the corpus alone and, where there are others, all of them."""
+    found = {
+        name: build_ensemble({m: valid[m] for m in members}, {m: test[m] for m in members})
+        for name, members in _members(params, list(test)).items()
+    }
+    return {name: ensemble for name, ensemble in found.items() if ensemble is not None}
+
+
+def _members(params: Params, models: list[str]) -> dict[str, list[str]]:
+    alone = [model for model in models if not params.outside_data_of(model)]
+    return {ENSEMBLE: alone} | ({OPEN_ENSEMBLE: models} if alone != models else {})
+
+
+def _weights(ensembles: Mapping[str, Ensemble]) -> pd.DataFrame:
+    parts = [of.weights.assign(ensemble=name) for name, of in ensembles.items()]
+    columns = ["ensemble", "fold", "model", "weight"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _pooled(decisions: Mapping[str, Predictions], hard: Mapping[str, Codes]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from genreflow.registry import ENSEMBLE, entry
+from genreflow.registry import ENSEMBLES, entry
 from genreflow.report.results import Results
 
 
@@ -38,16 +38,17 @@ class Cost:
 
 
 def read_costs(results: Results) -> dict[str, Cost]:
-    """Return the cost of every model, and for the ensemble that of all its members together.
+    """Return the cost of every model, and of an ensemble that of its members together.
 
     A measurement counts only if it belongs to the predictions at hand, by their digest: a run
     that fetched its models from a cache has no timings of its own.
     """
     costs = {model: _read_cost(results, model) for model in results.trained}
-    if ENSEMBLE in results.metrics:
-        members = sorted(set(results.table("ensemble")["model"]))
-        costs[ENSEMBLE] = _combined([costs[model] for model in members])
-    return costs
+    return costs | {
+        name: _combined([costs[model] for model in results.members(name)])
+        for name in ENSEMBLES
+        if name in results.metrics
+    }
 
 
 def read_steps(results: Results) -> pd.DataFrame:

@@ -8,17 +8,10 @@ from typing import Any
 import pandas as pd
 
 from genreflow import registry
-from genreflow.registry import BASELINE, ENSEMBLE
+from genreflow.registry import BASELINE, ENSEMBLE, ENSEMBLES
 from genreflow.registry.changes import CHANGES
 from genreflow.report import text
 from genreflow.report.results import Results
-
-
-def about(model: str) -> str:
-    """Say in a few words what `model` is."""
-    if model == ENSEMBLE:
-        return "weighted vote of all models"
-    return registry.entry(model).title
 
 
 def axis(results: Results) -> dict[str, Any]:
@@ -41,6 +34,7 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
     """Return one row per model, best first; see the template for the keys."""
     low, high = _range(results)
     windows = comparison[comparison["level"] == "window"].set_index("model")["accuracy"]
+    best = _best(results)
     rows = []
     for model in results.models:
         metrics = results.track(model)
@@ -49,12 +43,13 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
         left = _position(metrics["accuracy_low"], low, high) if has_interval else None
         window = windows.get(model)
         is_baseline = model == BASELINE
+        outside = results.outside_data(model)
         rows.append(
             {
                 "model": model,
-                "about": about(model),
+                "about": _about(results, model),
                 "is_baseline": is_baseline,
-                "winner": model == results.trained[0],
+                "best": best.get(model, ""),
                 "accuracy": metrics["accuracy"],
                 "accuracy_text": text.percent(metrics["accuracy"]),
                 "interval_text": text.between(
@@ -80,6 +75,8 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
                 "robust_text": text.percent(get("robust_accuracy")),
                 "robust_of": text.percent(get("unchanged_accuracy")),
                 "robust_worst": _worst(metrics),
+                "outside": text.outside_data(outside),
+                "outside_names": outside,
                 "learnt": results.learnt_from(model)[0],
                 "learnt_text": text.learnt_from(*results.learnt_from(model)),
                 "hard": _value(get("accuracy_hard")),
@@ -91,6 +88,22 @@ def leaderboard(results: Results, comparison: pd.DataFrame) -> list[dict[str, An
             }
         )
     return rows
+
+
+def _about(results: Results, model: str) -> str:
+    """Say in a few words what `model` is."""
+    if model not in ENSEMBLES:
+        return registry.entry(model).title
+    some = model == ENSEMBLE and results.knows_outside_data
+    return f"weighted vote of {'models without outside data' if some else 'all models'}"
+
+
+def _best(results: Results) -> dict[str, str]:
+    """Return the best single model of each kind, and what it is called for that."""
+    best = [kind[0] for kind in results.kinds]
+    if len(best) == 1:
+        return {best[0]: "best model"}
+    return dict(zip(best, ("best without outside data", "best with outside data"), strict=True))
 
 
 def _luck(metrics: dict[str, Any]) -> str:

@@ -13,15 +13,21 @@ import yaml
 
 from genreflow import registry
 from genreflow.folds import name_order
-from genreflow.registry import BASELINE
+from genreflow.registry import BASELINE, embedding, resnet50
 from genreflow.report import robustness, text
 from genreflow.report.costs import Cost
-from genreflow.report.leaderboard import about
 from genreflow.report.page import templates
 from genreflow.report.provenance import Provenance
 from genreflow.report.results import Results
 
 _MISTAKES = 5
+
+_TRAINED_ON = embedding.TRAINED_ON | resnet50.TRAINED_ON
+
+_UNKNOWN = (
+    "what it was trained on can't be known here; if recordings of this corpus were among that, the "
+    "accuracy is too high"
+)
 
 
 def render_card(results: Results, model: str, cost: Cost, provenance: Provenance) -> str:
@@ -37,6 +43,7 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
         genres=[text.markdown(genre) for genre in results.genres],
         corpus=f"{text.count(usable, 'track')} in {text.markdown(params.corpus.root)}",
         split=f"{text.count(len(results.folds), 'fold')} ({params.splits.strategy})",
+        outside=_outside_data(results, model),
         learnt=text.learnt_from(*results.learnt_from(model)),
         parameters=text.integer(cost.parameters),
         size=text.number(cost.model_mb),
@@ -70,14 +77,26 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
 
 def _about(model: str) -> str:
     """Return the model's title and what it is."""
-    return f"{about(model)}: {registry.entry(model).summary}"
+    entry = registry.entry(model)
+    return f"{entry.title}: {entry.summary}"
 
 
 def _input(results: Results, model: str) -> str:
     """Return which features the model reads, and how they were computed."""
-    kind = registry.features_of(model)
-    settings = results.params.section(kind.section)
-    return f"{kind.title} ({', '.join(f'{name} {value}' for name, value in settings.items())})"
+    described = []
+    for kind in registry.kinds_of(model):
+        settings = results.params.section(kind.section).items()
+        values = ", ".join(f"{name} {value}" for name, value in settings)
+        described.append(f"{kind.title} ({values})")
+    return "; ".join(described)
+
+
+def _outside_data(results: Results, model: str) -> list[dict[str, str]]:
+    """Return what outside data has a say in the model, together where the same is said of it."""
+    names: dict[str, list[str]] = {}
+    for name in results.outside_data(model):
+        names.setdefault(_TRAINED_ON.get(name, _UNKNOWN), []).append(text.markdown(name))
+    return [{"names": text.listing(named), "said": said} for said, named in names.items()]
 
 
 def _level(level: str, metrics: Mapping[str, Any]) -> dict[str, str]:

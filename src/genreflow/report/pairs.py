@@ -12,8 +12,7 @@ from genreflow.report.results import Results
 
 def matrix(results: Results) -> list[dict[str, Any]]:
     """Return a row per model, best first, of its differences to all others; see the template."""
-    table = results.table("pairs")
-    found = {(row["model"], row["other"]): row for row in table.to_dict("records")}
+    found = _found(results)
     return [
         {
             "model": model,
@@ -21,6 +20,16 @@ def matrix(results: Results) -> list[dict[str, Any]]:
         }
         for model in results.models
     ]
+
+
+def between(results: Results, model: str, other: str) -> dict[str, Any] | None:
+    """Return how `model` differs from `other`, as in :func:`matrix`; None where there is none."""
+    return _cell(_found(results), model, other, results.alpha)
+
+
+def _found(results: Results) -> dict[tuple[str, str], dict[Any, Any]]:
+    table = results.table("pairs")
+    return {(row["model"], row["other"]): row for row in table.to_dict("records")}
 
 
 def _cell(
@@ -57,10 +66,10 @@ def in_short(results: Results) -> str:
     return f"Not to be told apart with these test tracks: {'; '.join(map(text.listing, runs))}."
 
 
-def rivals(results: Results) -> list[str]:
-    """Return the models that can't be told apart from the best single one."""
+def rivals(results: Results, ranked: list[str]) -> list[str]:
+    """Return the models that can't be told apart from the first, of some that are `ranked`."""
     apart = _told_apart(results.table("pairs"), results.alpha)
-    best, *others = results.trained
+    best, *others = ranked
     return [model for model in others if frozenset((best, model)) not in apart]
 
 

@@ -15,7 +15,7 @@ from genreflow.columns import OF_DECISIONS, genre_of
 from genreflow.errors import GenreflowError
 from genreflow.folds import name_order
 from genreflow.params import Params
-from genreflow.registry import BASELINE, ENSEMBLE
+from genreflow.registry import BASELINE, ENSEMBLES
 from genreflow.store.files import read_csv, read_json
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table
@@ -98,13 +98,41 @@ class Results:
 
     @property
     def models(self) -> list[str]:
-        """All models and the ensemble, best track accuracy first."""
+        """All models and ensembles, best track accuracy first."""
         return sorted(self.metrics, key=lambda model: (*_descending(self.track(model)), model))
 
     @property
     def trained(self) -> list[str]:
-        """The models without the ensemble, best first."""
-        return [model for model in self.models if model != ENSEMBLE]
+        """The models without the ensembles, best first."""
+        return [model for model in self.models if model not in ENSEMBLES]
+
+    @property
+    def kinds(self) -> list[list[str]]:
+        """What is compared with its like, best first: :attr:`trained` by what they know.
+
+        The models that learnt from this corpus alone, then those in which outside data has a say;
+        a kind that no model is of is left out.
+        """
+        alone = [model for model in self.trained if not self.outside_data(model)]
+        others = [model for model in self.trained if model not in alone]
+        return [kind for kind in (alone, others) if kind]
+
+    @property
+    def knows_outside_data(self) -> bool:
+        """Whether outside data has a say in some model."""
+        return any(self.outside_data(model) for model in self.trained)
+
+    def outside_data(self, model: str) -> tuple[str, ...]:
+        """Name the outside data that has a say in a model, or in the members of an ensemble."""
+        names = (name for one in self.members(model) for name in self.params.outside_data_of(one))
+        return tuple(dict.fromkeys(names))
+
+    def members(self, model: str) -> list[str]:
+        """Return the models that vote in an ensemble; a model stands for itself."""
+        if model not in ENSEMBLES:
+            return [model]
+        table = self.table("ensemble")
+        return list(table.loc[table["ensemble"] == model, "model"].unique())
 
     @property
     def has_baseline(self) -> bool:
@@ -153,8 +181,7 @@ class Results:
 
     def learnt_from(self, model: str) -> tuple[float, float]:
         """Return training tracks, and validation tracks that chose a number; mean over folds."""
-        models = self.trained if model == ENSEMBLE else [model]
-        facts = [fact for name in models for fact in self.model_facts[name].values()]
+        facts = [f for name in self.members(model) for f in self.model_facts[name].values()]
         return (
             sum(fact["n_train"] for fact in facts) / len(facts),
             sum(fact["n_valid"] for fact in facts) / len(facts),

@@ -45,32 +45,50 @@ def measured(results: Results) -> pd.DataFrame:
 
 
 def in_short(results: Results) -> list[str]:
-    """Say which changes cost the best model most; empty where that wasn't measured."""
-    best = results.trained[0]
+    """Say which changes cost the best model of each kind most; empty where none was measured."""
     table = measured(results)
-    table = table[table["model"] == best]
-    if table.empty:
-        return []
-    changed = table[table["change"] != CLEAN]
-    clean = text.percent(table.loc[table["change"] == CLEAN, "accuracy"].iloc[0])
-    tracks = _tracks(results, table)
-    costly = changed[changed["delta"] < -_MATTERS].sort_values("delta", kind="stable")
-    if costly.empty:
-        return [
-            f"Through other chains {best} holds: of {text.count(len(changed), 'change')} to the "
-            "sound that leave the song what it is, none costs it more than two points "
-            f"({clean} unchanged, on {tracks})."
-        ]
+    known = set(table["model"])
+    best = [kind[0] for kind in results.kinds if kind[0] in known]
+    costly = [model for model in best if len(_costly(table, model))]
+    return [
+        _loses(results, table, model, explained=model == costly[-1])
+        if model in costly
+        else _holds(results, table, model)
+        for model in best
+    ]
+
+
+def _costly(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return the changes that cost `model` enough to be named, the dearest first."""
+    rows = table[(table["model"] == model) & (table["change"] != CLEAN)]
+    return rows[rows["delta"] < -_MATTERS].sort_values("delta", kind="stable")
+
+
+def _holds(results: Results, table: pd.DataFrame, model: str) -> str:
+    rows = table[table["model"] == model]
+    return (
+        f"Through other chains {model} holds: of {text.count(_n_changes(rows), 'change')} to the "
+        "sound that leave the song what it is, none costs it more than two points "
+        f"({text.percent(results.track(model)['unchanged_accuracy'])} unchanged, on "
+        f"{_tracks(results, rows)})."
+    )
+
+
+def _loses(results: Results, table: pd.DataFrame, model: str, *, explained: bool) -> str:
     # Titles hold commas.
     named = "; ".join(
         f"{row['title']} {text.percent(row['accuracy'])}"
-        for row in costly.head(_NAMED).to_dict("records")
+        for row in _costly(table, model).head(_NAMED).to_dict("records")
     )
-    return [
-        f"Through another chain {best} may know less: {named}, instead of {clean} "
-        f"unchanged, on {tracks}: that is what another recording chain does, and your own music "
-        "may have come through one."
-    ]
+    clean = text.percent(results.track(model)["unchanged_accuracy"])
+    tracks = _tracks(results, table[table["model"] == model])
+    why = (
+        ": that is what another recording chain does, and your own music may have come through one."
+    )
+    return (
+        f"Through another chain {model} may know less: {named}, instead of {clean} unchanged, "
+        f"on {tracks}{why if explained else '.'}"
+    )
 
 
 def describe(results: Results, table: pd.DataFrame) -> dict[str, Any]:

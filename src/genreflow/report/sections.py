@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from genreflow import registry
 from genreflow.folds import name_order
-from genreflow.registry import ENSEMBLE
+from genreflow.registry import ENSEMBLES
 from genreflow.report import answer, artists, audit, chain, charts, pairs, robustness, text, theme
 from genreflow.report.confusion import matrices
 from genreflow.report.costs import Cost, read_steps
@@ -33,6 +33,7 @@ def answer_section(results: Results, comparison: pd.DataFrame) -> dict[str, Any]
         "headline": answer.headline(results),
         "explanation": answer.explanation(results),
         "leaderboard": leaderboard(results, comparison),
+        "knows_outside_data": results.knows_outside_data,
         "axis": axis(results),
         "test": results.test,
         "artists_known": artists.artists_known(results),
@@ -45,13 +46,16 @@ def answer_section(results: Results, comparison: pd.DataFrame) -> dict[str, Any]
 
 
 def _weights(results: Results) -> str:
-    """Return the ensemble's mean weights over folds, heaviest first; "" without an ensemble."""
-    if ENSEMBLE not in results.metrics:
-        return ""
-    means = results.table("ensemble").groupby("model")["weight"].mean()
-    means = means[means >= 0.005].sort_values(ascending=False, kind="stable")
-    listed = [f"{model} {weight:.2f}" for model, weight in means.items()]
-    return ("mean over folds: " if len(results.folds) > 1 else "") + ", ".join(listed)
+    """Return the ensembles' mean weights over folds, heaviest first; "" without an ensemble."""
+    table = results.table("ensemble")
+    names = [name for name in ENSEMBLES if name in results.metrics]
+    parts = []
+    for name in names:
+        means = table[table["ensemble"] == name].groupby("model")["weight"].mean()
+        means = means[means >= 0.005].sort_values(ascending=False, kind="stable")
+        listed = ", ".join(f"{model} {weight:.2f}" for model, weight in means.items())
+        parts.append(f"{name}: {listed}" if len(names) > 1 else listed)
+    return ("mean over folds: " if parts and len(results.folds) > 1 else "") + "; ".join(parts)
 
 
 def robustness_section(results: Results, specs: dict[str, theme.Spec]) -> dict[str, Any]:

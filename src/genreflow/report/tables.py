@@ -34,6 +34,7 @@ CONTRACT = [
 
 EXTRA = [
     "n_tracks",
+    "outside_data",
     "n_train",
     "n_valid",
     "n_seeds",
@@ -64,6 +65,7 @@ def comparison(results: Results, costs: Mapping[str, Cost]) -> pd.DataFrame:
         {
             "model": model,
             "level": level,
+            "outside_data": " + ".join(results.outside_data(model)),
             **dict(zip(("n_train", "n_valid"), results.learnt_from(model), strict=True)),
             **results.metrics[model][level],
             **asdict(costs[model]),
@@ -84,10 +86,11 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
     parts = [
         f"### {results.params.report.title}",
         answer,
-        _markdown(_headline(track, confidence)),
+        _markdown(_headline(results, track, confidence)),
     ]
     if len(window):
-        parts += ["Per window, before the vote:", _markdown(_windows(window, confidence))]
+        of_windows = _windows(results, window, confidence)
+        parts += ["Per window, before the vote:", _markdown(of_windows)]
     baseline = (
         f" Δ is the difference to the baseline `{BASELINE}` in percentage points; p is from the "
         f"{results.test} on paired tracks, Holm-corrected over the models."
@@ -99,14 +102,15 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
         f"{text.count(int(track['n_tracks'].max()), 'test track')}, "
         f"{text.count(len(results.folds), 'fold')}, decisions by soft vote. "
         f"Brackets: {confidence} intervals over tracks (over groups where tracks are "
-        f"grouped), one comparison at a time.{baseline} Learns from: training tracks, and "
-        "validation tracks held out. Fit: seconds to train one fold."
+        f"grouped), one comparison at a time.{baseline} Outside data: what a model, its "
+        "features or a member of an ensemble was trained on before; compare like with like. Learns "
+        "from: training tracks, and validation tracks held out. Fit: seconds to train one fold."
         + (f" {robust}" if robust else "")
     )
     return "\n\n".join(parts) + "\n"
 
 
-def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
+def _headline(results: Results, track: pd.DataFrame, confidence: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
@@ -127,6 +131,7 @@ def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
                 ),
                 "p": text.p_value(row["p_adjusted"]),
                 "hard vote": text.percent(row["accuracy_hard"]),
+                "outside data": _outside(results, row["model"]),
                 "learns from": text.learnt_from(row["n_train"], row["n_valid"]),
                 "unchanged": text.percent(row["unchanged_accuracy"]),
                 "robust": text.percent(row["robust_accuracy"]),
@@ -142,7 +147,7 @@ def _headline(track: pd.DataFrame, confidence: str) -> pd.DataFrame:
     )
 
 
-def _windows(window: pd.DataFrame, confidence: str) -> pd.DataFrame:
+def _windows(results: Results, window: pd.DataFrame, confidence: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
@@ -154,10 +159,15 @@ def _windows(window: pd.DataFrame, confidence: str) -> pd.DataFrame:
                 f"macro F1 [{confidence}]": text.ratio_interval(
                     row["f1_macro"], row["f1_macro_low"], row["f1_macro_high"]
                 ),
+                "outside data": _outside(results, row["model"]),
             }
             for row in window.to_dict("records")
         ]
     )
+
+
+def _outside(results: Results, model: str) -> str:
+    return text.markdown(text.outside_data(results.outside_data(model)))
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -107,6 +107,11 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
 def learnt_from(n_train: float, n_valid: float) -> str:
     """Write numbers of training and validation tracks as ``119 + 21``."""
     return f"{integer(round(n_train))} + {integer(round(n_valid))}"
+
+
+def outside_data(names: Sequence[str]) -> str:
+    """Write whether outside data has a say, and which: ``no`` or ``yes (musicnn-msd)``."""
+    return f"yes ({', '.join(names)})" if names else "no"
 
 
 def listing(names: list[str]) -> str:
