@@ -180,7 +180,7 @@ def test_features_that_no_model_reads_are_not_extracted_whatever_is_edited_of_th
     planned = plan(edited).jobs
     assert set(planned) == {"changed", *(f"robustness_{m}" for m in plain), "evaluate", "report"}
     stages = stages_to_rerun(edited)
-    assert stages == {"embedding", "changed", "evaluate"}
+    assert stages == {"features@embedding", "changed", "evaluate"}
     edited.edit(**{"features.embedding.encoder": ["vgg-mtt"]})
     assert plan(edited).jobs == planned
     assert stages_to_rerun(edited) == stages

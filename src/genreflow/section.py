@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,16 @@ class Section(BaseModel):
     def summary(cls) -> str:
         """Return the first line of the docstring, which says what the section is for."""
         return (cls.__doc__ or "").splitlines()[0]
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Name files of the user's that something is made with, by what they are for."""
+        return {}
+
+    @property
+    def missing(self) -> list[Path]:
+        """List files that something would be made with, and that aren't there."""
+        return []
 
     @property
     def outside_data(self) -> tuple[str, ...]:

@@ -110,17 +110,19 @@ def check_encoders(params: Params, genres: Sequence[str], results: Path) -> None
 def step_digests(params: Params) -> dict[str, str]:
     """Return what else than parameters and inputs every step depends on, as a digest by its name.
 
-    That is its code. Of features that are extracted where a model reads them, it is also whether
-    one does, how, and with which files.
+    That is its code. For changed tracks it is also how the features that this run extracts are
+    made, and for features that not every run extracts, whether this one does. With both go the
+    files of the user's that they are made with.
     """
     digests = code_digests()
     for kind in kinds_in_use(params):
-        if not kind.optional:
-            continue
-        files = {name: _content(path) for name, path in params.at(kind.section).files.items()}
-        told = json.dumps([params.section(kind.section), files], sort_keys=True)
-        for step in (kind.name, "changed"):
-            digests[step] = text_sha256([digests[step], told])[:16]
+        section = params.at(kind.section)
+        files = {name: _content(path) for name, path in section.files.items()}
+        told = {"changed": [params.section(kind.section), files]}
+        if kind.optional:
+            told[kind.name] = [files]
+        for step, facts in told.items():
+            digests[step] = text_sha256([digests[step], json.dumps(facts, sort_keys=True)])[:16]
     return digests
 
 

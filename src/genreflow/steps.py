@@ -68,7 +68,7 @@ class Step:
     @property
     def stage(self) -> str:
         """Name of its stage in DVC: ``train@cnn`` for the rule ``train_cnn``, else the rule's."""
-        if self.script == "features" and not FEATURES[self.name].optional:
+        if self.script == "features":
             return f"features@{self.name}"
         if self.script in ("train", "robustness"):
             return self.name.replace("_", "@", 1)
