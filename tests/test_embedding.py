@@ -221,6 +221,10 @@ def test_what_is_no_encoder_is_named_with_those_there_are(encoder, message):
         parse({"features": {"embedding": {"encoder": encoder}}})
 
 
+def test_one_encoder_needs_no_brackets():
+    assert Embedding.model_validate({"encoder": "vgg-mtt"}).encoder == ["vgg-mtt"]
+
+
 def test_weights_that_are_not_there_are_named_with_what_fetches_them(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EncoderError, match=r"data/encoders/vgg-msd\.npz.*`make transfer`"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from genreflow.registry.entry import FeatureKind
 from genreflow.section import Section
@@ -44,6 +44,11 @@ def _each_once(encoders: list[str]) -> list[str]:
 WEIGHTS = Path("data/encoders")
 """Where `make transfer` writes the weights of built-in encoders, ``<name>.npz``."""
 
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 Encoder = Annotated[str, AfterValidator(_known)]
 Layer = Literal["penultimate", "tags", "pools"]
 
@@ -51,7 +56,7 @@ Layer = Literal["penultimate", "tags", "pools"]
 class Embedding(Section):
     """Frozen embeddings; extracted where one of `evaluation.models` reads them."""
 
-    encoder: Annotated[list[Encoder], AfterValidator(_each_once)] = Field(
+    encoder: Annotated[list[Encoder], BeforeValidator(_listed), AfterValidator(_each_once)] = Field(
         ["musicnn-msd", "vgg-msd"],
         min_length=1,
         description=f"Encoders, side by side: {', '.join(BUILT_IN)}; {ONNX}:FILE, "
