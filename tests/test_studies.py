@@ -18,7 +18,8 @@ from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.params import Params, parse
-from genreflow.registry import FEATURES, PROBES
+from genreflow.registry import PROBES
+from genreflow.steps import kinds_in_use
 from genreflow.store import tables
 from genreflow.studies.corpus_size import corpus_size_curve
 from genreflow.studies.ungrouped import ungrouped_protocol
@@ -81,7 +82,7 @@ def make_corpus(folder: Path, *, artists_known: bool = True) -> Corpus:
     # The artists nearest in pitch play the other genre.
     hums = np.linspace(300, 3700, len(_GENRES) * _ARTISTS).reshape(_ARTISTS, -1).T
     rows, digests = [], {}
-    features: dict[str, list[Path]] = {kind: [] for kind in FEATURES}
+    features: dict[str, list[Path]] = {kind.name: [] for kind in kinds_in_use(params)}
     stamp = lineage.stamp("audio", params)
     for genre in _GENRES:
         files = []
@@ -99,7 +100,7 @@ def make_corpus(folder: Path, *, artists_known: bool = True) -> Corpus:
         write_audio(files, genre, params.audio, arrow, folder / f"{genre}.parquet", stamp, [])
         with AudioShard(arrow, stamp) as audio:
             digests[genre] = audio.digest
-            for kind in FEATURES.values():
+            for kind in kinds_in_use(params):
                 out = folder / kind.name / f"{genre}{kind.suffix}"
                 out.parent.mkdir(exist_ok=True)
                 extractor = import_module(kind.extractor)
