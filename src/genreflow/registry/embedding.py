@@ -13,6 +13,9 @@ from genreflow.section import Section
 
 BUILT_IN = ("musicnn-msd", "vgg-msd", "musicnn-mtt", "vgg-mtt")
 """The taggers of Pons & Serra, which `make transfer` fetches."""
+WEIGHTS = Path("data/encoders")
+"""Where `make transfer` writes the weights of built-in encoders, ``<name>.npz``."""
+
 ONNX, HUB, TABLE = "onnx", "hf", "table"
 """What stands before the colon of an encoder that users bring."""
 
@@ -39,10 +42,6 @@ def _each_once(encoders: list[str]) -> list[str]:
             "the repetition, or rename a file"
         )
     return encoders
-
-
-WEIGHTS = Path("data/encoders")
-"""Where `make transfer` writes the weights of built-in encoders, ``<name>.npz``."""
 
 
 def _listed(value: Any) -> Any:
