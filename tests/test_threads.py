@@ -74,7 +74,7 @@ with job(SimpleNamespace(threads=threads, log=[sys.argv[1]], output=output, conf
 
     rng = np.random.default_rng(0)
     values, label = rng.normal(size=(20_000, 60)).astype("float32"), rng.integers(0, 10, 20_000)
-    images = rng.normal(size=(32, 64, 64, 8)).astype("float32")
+    images = rng.normal(size=(32, 96, 96, 8)).astype("float32")
     square = rng.normal(size=(1500, 1500))
     runtime.configure_keras(threads, 0)
     network = keras.Sequential([keras.layers.Conv2D(64, 3) for _ in range(4)])
@@ -142,5 +142,7 @@ def test_one_thread_does_all_the_work_and_more_share_it(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, log.read_text()
         shares[threads] = json.loads(log.read_text().splitlines()[-1])
-    assert {name: share for name, share in shares[1].items() if share < 0.7} == {}
+    # Beside its one worker, TensorFlow's calling thread does some of the work.
+    least = {"blas": 0.9, "xgboost": 0.9, "tensorflow": 0.6}
+    assert {name: share for name, share in shares[1].items() if share < least[name]} == {}
     assert {name: share for name, share in shares[2].items() if share > 0.7} == {}
