@@ -22,8 +22,8 @@ from rich.progress import track as progress
 
 from genreflow import registry
 from genreflow.audio.decode import RejectedError, decode
-from genreflow.evaluation.ensemble import pool
 from genreflow.models.loading import load_model
+from genreflow.models.pooling import pool
 from genreflow.params import Params, load
 
 CLEAN = "clean"

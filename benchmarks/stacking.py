@@ -19,9 +19,10 @@ import pandas as pd
 import typer
 from sklearn.linear_model import LogisticRegression
 
-from genreflow.evaluation.ensemble import pool, pool_weights
+from genreflow.evaluation.ensemble import pool_weights
 from genreflow.evaluation.predictions import Predictions, read_predictions
 from genreflow.evaluation.vote import soft_vote
+from genreflow.models.pooling import pool
 from genreflow.params import Params, load
 
 RESULTS = Path("results")

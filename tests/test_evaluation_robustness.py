@@ -12,11 +12,11 @@ import pytest
 
 from genreflow import lineage
 from genreflow.columns import column_of
-from genreflow.evaluation.ensemble import pool
 from genreflow.evaluation.intervals import proportion_interval
 from genreflow.evaluation.predictions import PredictionsError
 from genreflow.evaluation.robustness import COLUMNS, mixed, read_answers
 from genreflow.evaluation.run import evaluate
+from genreflow.models.pooling import pool
 from genreflow.registry import ENSEMBLE
 from genreflow.registry.changes import CLEAN
 from genreflow.store import tables

@@ -20,7 +20,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from genreflow.evaluation.agreement import agreement, confused_pairs, hardest_tracks
 from genreflow.evaluation.calibration import expected_calibration_error, reliability
-from genreflow.evaluation.ensemble import RIDGE, build_ensemble, pool, pool_weights
+from genreflow.evaluation.ensemble import RIDGE, build_ensemble, pool_weights
 from genreflow.evaluation.intervals import (
     Interval,
     balanced_accuracy_interval,
@@ -33,6 +33,7 @@ from genreflow.evaluation.metrics import confusion, per_fold, per_genre, scores
 from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions
 from genreflow.evaluation.significance import holm, mcnemar_p, paired_p
 from genreflow.evaluation.vote import hard_vote, soft_vote
+from genreflow.models.pooling import pool
 from genreflow.params import Evaluation
 from genreflow.tracks.audit import audit_duplicates
 

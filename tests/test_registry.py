@@ -197,7 +197,7 @@ def test_a_model_of_another_package_trains_and_predicts(site: Path, tmp_path: Pa
         f"""
 from pathlib import Path
 from genreflow import lineage
-from genreflow.predict import predict_files
+from genreflow.prediction.load import load
 from genreflow.store.tables import read_table
 from genreflow.training import train
 from tests.synthetic_features import make_corpus
@@ -209,7 +209,7 @@ table = read_table(
     out / "predictions.parquet", lineage.of_predictions("centroid", corpus.params)
 )
 names = ["drone/8.wav", "hiss/8.wav", "pulse/8.wav"]
-genres = predict_files(out, [corpus.track(name) for name in names])["genre"]
+genres = load(out).predict([corpus.track(name) for name in names])
 print(json.dumps([sorted(p.name for p in out.iterdir()), len(table), list(genres)]))""",
     )
     files = ["centroids.npy", "model.json", "predictions.parquet"]

@@ -22,7 +22,7 @@ from genreflow.models.loading import create, load_model
 from genreflow.models.metadata import read_metadata
 from genreflow.models.resnet50 import WeightsError
 from genreflow.params import Models, parse
-from genreflow.predict import predict_files
+from genreflow.prediction.load import load
 from genreflow.registry.grid import Scaling
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
@@ -299,8 +299,9 @@ def test_genres_may_be_called_like_columns(tmp_path):
     assert found.genres == tuple(sorted(names))
     assert (found.actual == found.predicted).mean() > 0.5
     assert [genre_of(column_of(name)) for name in names] == list(names)
-    predicted = predict_files(folder, [odd.track("fold/9.wav")])
-    assert predicted[[column_of(name) for name in names]].sum(axis=1).item() == pytest.approx(1)
+    classifier = load(folder)
+    assert tuple(classifier.classes_) == tuple(sorted(names))
+    assert classifier.predict_proba(odd.track("fold/9.wav")).sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", ["xgb_mel", "svm_handcrafted", "cnn"])

@@ -175,23 +175,17 @@ def predict(
         Path, typer.Argument(help="Folder of a trained model, such as results/models/cnn/0.")
     ],
     files: Annotated[list[Path], typer.Argument(help="Audio files.")],
-    csv: Annotated[bool, typer.Option("--csv", help="Print all probabilities as CSV.")] = False,
 ) -> None:
     """Predict the genre of audio files; exit with 1 if one of them can't be used."""
-    from genreflow.columns import column_of
-    from genreflow.predict import predict_files
-    from genreflow.store.files import csv_text
+    from genreflow.prediction.load import load
 
-    found = predict_files(model, files)
-    if csv:
-        typer.echo(csv_text(found, "%.4f"), nl=False)
-    else:
-        for row in found[found["reason"] == ""].to_dict("records"):
-            typer.echo(f"{row['track']}: {row['genre']} ({row[column_of(row['genre'])]:.0%})")
-    unusable = found[found["reason"] != ""]
-    for row in unusable.to_dict("records"):
-        typer.echo(f"{row['track']}: {row['reason']}", err=True)
-    if len(unusable):
+    answers = [load(model).hear(file) for file in files]
+    for answer in answers:
+        if answer.reason:
+            typer.echo(f"{answer.path}: {answer.reason}", err=True)
+        else:
+            typer.echo(f"{answer.path}: {answer.genre} ({answer.confidence:.0%})")
+    if any(answer.reason for answer in answers):
         raise typer.Exit(1)
 
 

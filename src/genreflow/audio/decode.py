@@ -73,16 +73,33 @@ class RejectedError(GenreflowError):
         self.source = source
 
 
+class SilentError(RejectedError):
+    """There is nothing to hear."""
+
+
 @dataclass(frozen=True)
 class Decoded:
-    """A track ready for feature extraction: int16 mono `samples`, and the `source` they're from."""
+    """A track ready for feature extraction.
+
+    Parameters
+    ----------
+    samples
+        (n,) mono.
+    source
+        What they are from.
+    begin, end
+        Where they lie in the file [s].
+    ended
+        Whether the file ends with them.
+    """
 
     samples: Samples
     source: Source
+    begin: float
+    end: float
+    ended: bool
 
 
-# Damaged floats may be of any size, or none; the checks below tell.
-@np.errstate(over="ignore", invalid="ignore")
 def decode(path: Path, params: Audio, channel: int | None = None) -> Decoded:
     """Decode an excerpt of a file to mono int16 at ``params.sample_rate``.
 
@@ -107,6 +124,33 @@ def decode(path: Path, params: Audio, channel: int | None = None) -> Decoded:
             f"least {params.min_seconds:g} s (audio.min_seconds). The file may be truncated",
             source,
         )
+    samples = prepare(mono, stream.sample_rate, params, source)
+    return Decoded(samples, source, excerpt.begin, excerpt.end, excerpt.ended)
+
+
+# Damaged floats may be of any size, or none; the checks below tell.
+@np.errstate(over="ignore", invalid="ignore")
+def prepare(
+    mono: npt.NDArray[np.float32], sample_rate: int, params: Audio, source: Source = UNKNOWN
+) -> Samples:
+    """Bring what was decoded to ``params.sample_rate`` and 16 bit; may overwrite `mono`.
+
+    Parameters
+    ----------
+    mono
+        (n,) amplitudes, which full scale is 1 of.
+    sample_rate
+        Of `mono` [Hz].
+    source
+        What it is from.
+
+    Raises
+    ------
+    RejectedError
+        It holds NaN or infinite samples, or none of a sensible amplitude.
+    SilentError
+        It is silent.
+    """
     highest, lowest = float(mono.max()), float(mono.min())
     peak = max(highest, -lowest)
     if not math.isfinite(peak):
@@ -115,7 +159,7 @@ def decode(path: Path, params: Audio, channel: int | None = None) -> Decoded:
         )
     swing = swing_of(mono)
     if swing < 10 ** (params.silence_db / 20):
-        raise RejectedError(
+        raise SilentError(
             f"is silent: {_without_offset(peak, swing)}the mono mix peaks at {_decibels(swing)}; "
             f"expected at least {params.silence_db:g} dB (audio.silence_db)",
             source,
@@ -128,9 +172,9 @@ def decode(path: Path, params: Audio, channel: int | None = None) -> Decoded:
         )
     if peak > LOUDEST:
         mono = np.clip(mono, -LOUDEST, LOUDEST)
-    if stream.sample_rate != params.sample_rate:
-        mono = soxr.resample(mono, stream.sample_rate, params.sample_rate, quality="HQ")
-    return Decoded(_quantise(mono), source)
+    if sample_rate != params.sample_rate:
+        mono = soxr.resample(mono, sample_rate, params.sample_rate, quality="HQ")
+    return _quantise(mono)
 
 
 def swing_of(wave: npt.NDArray[Any]) -> float:

@@ -71,6 +71,14 @@ def listen(stream: Stream, params: Audio, channel: int | None = None) -> Excerpt
     return replace(_alone(stream, loudest, begin, params), channel=loudest)
 
 
+def mix(frames: Floats) -> Floats:
+    """Return the mean of the channels of (frames, channels); the loudest where it cancels out."""
+    energy = _Energy(frames.shape[1])
+    (mono,) = energy.mixed(iter([frames]))
+    loudest = energy.loudest_if_cancelled()
+    return mono if loudest is None else frames[:, loudest]
+
+
 def _alone(stream: Stream, channel: int, begin: float, params: Audio) -> Excerpt:
     with closing(stream.blocks(begin)) as blocks:
         samples = (block[:, channel] for block in blocks)

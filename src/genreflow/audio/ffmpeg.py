@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,9 @@ from genreflow.audio.stream import Floats
 from genreflow.errors import GenreflowError
 
 SECONDS_TO_WAIT = 300
-"""A file that keeps ffmpeg busy for longer than this is set aside."""
+"""A file that keeps ffmpeg busy for longer than this without a result is set aside."""
 
-BLOCK_FRAMES = 1 << 14
+BLOCK_FRAMES = 1 << 16
 """Frames taken from ffmpeg at a time."""
 
 LONGEST_PACKET = 0.5
@@ -96,13 +96,16 @@ class FfmpegStream:
         # Decoding from the beginning: to seek, ffmpeg trusts what the header says of the length.
         command = [*_FFMPEG, *_input(self._path), "-ss", str(begin), *_as_floats(self)]
         size, got = 4 * self.channels * BLOCK_FRAMES, False
-        with _pipe(command) as (output, complaint):
-            while data := output.read(size):
+        with _pipe(command) as (read, complaint):
+            while data := read(size):
                 whole = len(data) - len(data) % (4 * self.channels)
                 got = got or whole > 0
                 yield np.frombuffer(data[:whole], dtype="<f4").reshape(-1, self.channels)
             if not got:
                 raise FfmpegError(f"ffmpeg decoded nothing ({complaint()})")
+
+    def close(self) -> None:
+        """Do nothing: between blocks, no file is open."""
 
 
 def _probe(path: Path) -> dict[str, Any]:
@@ -139,40 +142,46 @@ def _as_floats(stream: FfmpegStream) -> list[str]:
 
 
 @contextmanager
-def _pipe(command: list[str]) -> Iterator[tuple[IO[bytes], Callable[[], str]]]:
-    """Yield the output of a command, and what returns its last complaint; stop it at the end.
+def _pipe(command: list[str]) -> Iterator[tuple[Callable[[int], bytes], Callable[[], str]]]:
+    """Yield what reads the output of a command, and its last complaint; stop it at the end.
 
     Raises
     ------
     FfmpegError
-        The command ran for SECONDS_TO_WAIT.
+        A single read took SECONDS_TO_WAIT. What happens between two reads takes as long as it does.
     """
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
         )
+        assert process.stdout is not None
+        output = process.stdout
         late = threading.Event()
 
         def give_up() -> None:
             late.set()
             process.kill()
 
+        def read(size: int) -> bytes:
+            timer = threading.Timer(SECONDS_TO_WAIT, give_up)
+            timer.daemon = True
+            timer.start()
+            try:
+                return output.read(size)
+            finally:
+                timer.cancel()
+
         def complaint() -> str:
             process.wait()
             errors.seek(0)
             return _complaint(errors.read())
 
-        timer = threading.Timer(SECONDS_TO_WAIT, give_up)
-        timer.start()
         try:
-            assert process.stdout is not None
-            yield process.stdout, complaint
+            yield read, complaint
         finally:
-            timer.cancel()
             process.kill()
             process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+            output.close()
             if late.is_set():
                 raise FfmpegError(_did_not_finish(command))
 

@@ -71,6 +71,10 @@ class SndfileStream(AbstractContextManager["SndfileStream"]):
         self.doubt = self._find_doubt(file)
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._file.close()
 
     def length(self) -> float | None:

@@ -38,3 +38,6 @@ class Stream(Protocol):
 
     def blocks(self, begin: float) -> Generator[Floats]:
         """Yield (frames, channels) from `begin` [s] to the end, however far it can be read."""
+
+    def close(self) -> None:
+        """Let go of the file."""

@@ -26,12 +26,10 @@ from scipy.special import logsumexp, softmax
 
 from genreflow.evaluation.predictions import Floats, Predictions
 from genreflow.folds import name_order
+from genreflow.models.pooling import FLOOR, pool
 
 RIDGE = 0.1
 """Price of the squared distance of the weights from equal ones, beside the log loss."""
-
-_FLOOR = 1e-4
-"""Least probability that enters a logarithm: no model has a veto."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +84,6 @@ def build_ensemble(
     )
 
 
-def pool(probabilities: Floats, weights: Floats) -> Floats:
-    """Return the pooled probabilities, (tracks, genres).
-
-    Parameters
-    ----------
-    probabilities
-        Shape (models, tracks, genres).
-    weights
-        Shape (models,).
-    """
-    logarithms = np.log(np.maximum(probabilities, _FLOOR))
-    pooled: Floats = softmax(np.tensordot(weights, logarithms, 1), axis=1)
-    return pooled
-
-
 def pool_weights(probabilities: Floats, actual: np.ndarray) -> Floats:
     """Return non-negative weights that minimise the log loss of the pool, and :data:`RIDGE`.
 
@@ -116,7 +99,7 @@ def pool_weights(probabilities: Floats, actual: np.ndarray) -> Floats:
     The loss is convex in the weights, so the minimum found is the minimum.
     """
     n_models, n_tracks, _ = probabilities.shape
-    logarithms = np.log(np.maximum(probabilities, _FLOOR))
+    logarithms = np.log(np.maximum(probabilities, FLOOR))
     of_truth = logarithms[:, np.arange(n_tracks), actual]
     equal = 1 / n_models
 

@@ -13,9 +13,9 @@ from genreflow import lineage
 from genreflow.columns import OF_CHANGED, genre_of
 from genreflow.evaluation.agreement import paired
 from genreflow.evaluation.compare import groups_of_tracks, units_of
-from genreflow.evaluation.ensemble import pool
 from genreflow.evaluation.intervals import proportion_interval
 from genreflow.evaluation.predictions import WHOLE_TRACK, Predictions, PredictionsError
+from genreflow.models.pooling import pool
 from genreflow.params import Params
 from genreflow.registry.changes import CHANGES, CLEAN
 from genreflow.store.tables import read_table

@@ -33,10 +33,17 @@ def create(section: ModelSection, signature: Signature) -> Model[Any]:
     return model
 
 
-def load_model(folder: Path) -> tuple[Model[Any], Metadata]:
+def load_model(folder: Path, threads: int | None = None) -> tuple[Model[Any], Metadata]:
     """Load the model in a folder that training wrote.
 
     Where libraries have other versions than those that wrote it, a warning names both.
+
+    Parameters
+    ----------
+    folder
+        Such as ``results/models/cnn/0``.
+    threads
+        That it computes with; by default as many as in training.
 
     Raises
     ------
@@ -55,6 +62,8 @@ def load_model(folder: Path) -> tuple[Model[Any], Metadata]:
     for name in entry.model_files:
         _check_is_file(folder / name)
     section = metadata.read_section(entry.section, entry.parameters)
+    if threads is not None:
+        section = section.model_copy(update={"threads": threads})
     model = create(section, metadata.signature)
     differs = difference(metadata.libraries, libraries_of(entry.model_files))
     try:

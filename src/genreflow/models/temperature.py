@@ -8,11 +8,17 @@ J. Platt, "Probabilistic outputs for support vector machines", 1999 (targets sho
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from genreflow.features.rows import Floats, Integers
+
+_FLOOR = 1e-7
+"""Least probability that enters a logarithm."""
 
 
 def temperature_of(margins: Floats, label: Integers, weight: Floats) -> float:
@@ -30,3 +36,18 @@ def temperature_of(margins: Floats, label: Integers, weight: Floats) -> float:
         return -float(np.average((target * log_probability).sum(axis=1), weights=weight))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x))
+
+
+def apply_temperature(
+    probabilities: npt.NDArray[np.floating[Any]], temperature: float
+) -> npt.NDArray[np.floating[Any]]:
+    """Return probabilities (n, n_genres) that are as sure as `temperature` says; 1: as they are.
+
+    Their logarithms are divided by it, and no genre becomes impossible. It changes no decision.
+    """
+    if temperature == 1:
+        return probabilities
+    calibrated: npt.NDArray[np.floating[Any]] = softmax(
+        np.log(np.maximum(probabilities, _FLOOR)) / temperature, axis=1
+    )
+    return calibrated

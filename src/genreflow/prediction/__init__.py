@@ -1,0 +1,1 @@
+"""Genres of any audio, by a trained model or a release of one."""

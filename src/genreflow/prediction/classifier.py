@@ -1,0 +1,207 @@
+"""A classifier of audio: what a release, or a trained model, makes of files and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from genreflow.audio.decode import RejectedError, prepare
+from genreflow.audio.stretches import Stretch, excerpt_of, stretches
+from genreflow.models.base import ModelFileError
+from genreflow.models.pooling import pool
+from genreflow.models.temperature import apply_temperature
+from genreflow.prediction.answer import Answer, Part, best
+from genreflow.prediction.release import Release
+from genreflow.prediction.voter import Doubles, Sound, Voter
+
+
+class Classifier:
+    """Names the genre of audio, as scikit-learn's classifiers name classes.
+
+    Made by :func:`genreflow.load`.
+
+    Parameters
+    ----------
+    release
+        What it is.
+    voters
+        Its members, in their order.
+
+    Attributes
+    ----------
+    classes_
+        (n_genres,) the genres, in the order of the probabilities.
+    release
+        What it is, how good it is, and what it was made with.
+
+    Raises
+    ------
+    ModelFileError
+        A member knows other genres, or hears tracks in another way.
+    """
+
+    def __init__(self, release: Release, voters: Sequence[Voter]) -> None:
+        for voter in voters:
+            if voter.genres != release.genres or voter.audio != voters[0].audio:
+                raise ModelFileError(
+                    f"{release.name}: its members know different genres, or were trained on audio "
+                    "that was decoded differently; rerun `snakemake`, which makes it anew"
+                )
+        self.release = release
+        self.classes_: npt.NDArray[np.str_] = np.array(release.genres)
+        self._voters = tuple(voters)
+        self._audio = voters[0].audio
+
+    @property
+    def sample_rate(self) -> int:
+        """Of what the models hear [Hz]."""
+        return self._audio.sample_rate
+
+    def predict(self, paths: str | Path | Iterable[str | Path]) -> npt.NDArray[np.str_]:
+        """Return the genre of each file, (n,).
+
+        Raises
+        ------
+        genreflow.audio.decode.RejectedError
+            A file can't be used.
+        """
+        genres: npt.NDArray[np.str_] = self.classes_[self.predict_proba(paths).argmax(axis=1)]
+        return genres
+
+    def predict_proba(self, paths: str | Path | Iterable[str | Path]) -> Doubles:
+        """Return the probabilities of each file, (n, n_genres); see :meth:`predict`."""
+        if isinstance(paths, str | Path):
+            paths = [paths]
+        answers = [self.hear(path) for path in paths]
+        for answer in answers:
+            if answer.reason:
+                raise RejectedError(f"{answer.path}: {answer.reason}")
+        return np.array([answer.probabilities for answer in answers]).reshape(
+            -1, len(self.classes_)
+        )
+
+    def predict_samples(self, y: npt.ArrayLike, sample_rate: int) -> str:
+        """Return the genre of samples; see :meth:`predict_samples_proba`."""
+        return str(self.classes_[self.predict_samples_proba(y, sample_rate).argmax()])
+
+    def predict_samples_proba(self, y: npt.ArrayLike, sample_rate: int) -> Doubles:
+        """Return the probabilities of samples, (n_genres,).
+
+        Parameters
+        ----------
+        y
+            (n,) mono, or (channels, n) as librosa has it; floats with full scale 1, or integers.
+        sample_rate
+            [Hz]
+
+        Raises
+        ------
+        genreflow.audio.decode.RejectedError
+            They are too short, silent, or not finite.
+        """
+        mono = _as_mono(y)
+        least = self._audio.min_seconds
+        if len(mono) < least * sample_rate:
+            raise RejectedError(
+                f"the samples last {len(mono) / sample_rate:.3g} s; expected at least {least:g} s"
+            )
+        length = round(self.release.stretch_seconds * sample_rate)
+        parts: list[Part] = []
+        for start in range(0, len(mono), length):
+            piece = mono[start : start + length]
+            if parts and len(piece) < least * sample_rate:
+                break
+            samples = prepare(piece.copy(), sample_rate, self._audio)
+            end = (start + len(piece)) / sample_rate
+            parts.append(self._judge(Stretch(start / sample_rate, end, samples)))
+        return Answer("", self.release.genres, tuple(parts)).probabilities
+
+    def timeline(self, path: str | Path) -> pd.DataFrame:
+        """Return the genres of a file over time.
+
+        Returns
+        -------
+        DataFrame
+            One row per stretch: start and end [s], genre, probability (of that genre), and one
+            column per genre; genre "" and NaN where it is silent.
+
+        Raises
+        ------
+        genreflow.audio.decode.RejectedError
+            The file can't be used.
+        """
+        answer = self.hear(path)
+        if answer.reason:
+            raise RejectedError(f"{answer.path}: {answer.reason}")
+        return timeline_of(answer)
+
+    def hear(self, path: str | Path, first: float | None = None) -> Answer:
+        """Return what is said of a file, or the reason why it can't be used.
+
+        Parameters
+        ----------
+        path
+            A file of any length; one stretch of it is in memory at a time.
+        first
+            Hear just one excerpt of so many seconds, where ``audio.start`` has it begin, as the
+            pipeline does. None: hear the whole.
+        """
+        answer = Answer(str(path), self.release.genres)
+        try:
+            return replace(answer, parts=tuple(map(self._judge, self._stretches(path, first))))
+        except RejectedError as error:
+            return replace(answer, reason=str(error))
+
+    def _stretches(self, path: str | Path, first: float | None) -> Iterator[Stretch]:
+        if first is None:
+            return stretches(Path(path), self._audio, self.release.stretch_seconds)
+        audio = self._audio.model_copy(update={"max_seconds": first})
+        return iter([excerpt_of(Path(path), audio)])
+
+    def _judge(self, stretch: Stretch) -> Part:
+        if stretch.samples is None:
+            return Part(stretch.start, stretch.end, None)
+        sound = Sound(stretch.samples, self._audio.sample_rate)
+        said = np.array([[voter.probabilities(sound)] for voter in self._voters])
+        if self.release.joined == "pool":
+            weights = np.array([member.weight for member in self.release.members])
+            joined = pool(said, weights)
+        else:
+            joined = said.mean(axis=0)
+        return Part(
+            stretch.start, stretch.end, apply_temperature(joined, self.release.temperature)[0]
+        )
+
+
+def timeline_of(answer: Answer) -> pd.DataFrame:
+    """Return start, end, genre, probability and the probabilities of an answer's stretches."""
+    rows = []
+    for part in answer.parts:
+        genre, probability, values = "", np.nan, np.full(len(answer.genres), np.nan)
+        if part.probabilities is not None:
+            ((genre, probability),) = best(answer.genres, part.probabilities)
+            values = part.probabilities
+        rows.append([part.start, part.end, genre, probability, *values])
+    columns = ["start", "end", "genre", "probability", *map(_column, answer.genres)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _column(genre: str) -> str:
+    return f"{genre}_" if genre.rstrip("_") in ("start", "end", "genre", "probability") else genre
+
+
+def _as_mono(y: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    values = np.asarray(y)
+    if values.ndim not in (1, 2) or not values.size:
+        raise RejectedError(f"samples of the shape {values.shape}; expected (n,) or (channels, n)")
+    if np.issubdtype(values.dtype, np.integer):
+        values = values / -float(np.iinfo(values.dtype).min)
+    mono: npt.NDArray[np.float32] = np.asarray(
+        values if values.ndim == 1 else values.mean(axis=0), dtype=np.float32
+    )
+    return mono

@@ -1,0 +1,87 @@
+"""Classifiers from folders: of a release, of all releases, or of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from genreflow.models.base import ModelFileError
+from genreflow.prediction.classifier import Classifier
+from genreflow.prediction.release import (
+    INDEX,
+    RELEASE,
+    Member,
+    Release,
+    read_index,
+    read_release,
+)
+from genreflow.prediction.voter import Voter
+from genreflow.registry.entry import METADATA
+
+RELEASES, MODELS = Path("results/release"), Path("results/models")
+
+
+def load(model: str | Path = RELEASES) -> Classifier:
+    """Load a classifier.
+
+    Parameters
+    ----------
+    model
+        Folder of a release (``results/release/cnn``), of all releases (the one that the report
+        calls best is loaded) or of one training (``results/models/cnn/0``); or a name, which is
+        looked up in ``results/release``.
+
+    Raises
+    ------
+    ModelFileError
+        There is no such model, or it can't be read.
+    """
+    folder = _find(model)
+    if (folder / INDEX).is_file():
+        folder = folder / read_index(folder).best
+    if (folder / RELEASE).is_file():
+        release = read_release(folder)
+        return Classifier(release, [Voter(folder / member.folder) for member in release.members])
+    return _of_trainings(folder.parent.name or folder.name, [folder])
+
+
+def load_folds(model: str) -> Classifier:
+    """Load all trainings of a model, whose probabilities are averaged.
+
+    Raises
+    ------
+    ModelFileError
+        There is none, or one can't be read.
+    """
+    folder = Path(model) if Path(model).is_dir() else MODELS / model
+    trainings = sorted(path.parent for path in folder.glob(f"*/{METADATA}"))
+    if not trainings:
+        raise ModelFileError(
+            f"{folder}: holds no trainings; expected the name of a compared model, such as cnn"
+        )
+    return _of_trainings(folder.name, trainings)
+
+
+def _of_trainings(name: str, folders: Sequence[Path]) -> Classifier:
+    voters = [Voter(folder) for folder in folders]
+    members = tuple(Member(folder.name, 1 / len(folders)) for folder in folders)
+    seconds = voters[0].audio.max_seconds
+    trained_on = "the training tracks of " + ("one fold" if len(folders) == 1 else "each fold")
+    genres = voters[0].genres
+    release = Release(name, genres, members, stretch_seconds=seconds, trained_on=trained_on)
+    return Classifier(release, voters)
+
+
+def _find(model: str | Path) -> Path:
+    folder = Path(model)
+    if folder.is_dir():
+        return folder
+    named = RELEASES / model
+    if named.is_dir() and len(folder.parts) == 1:
+        return named
+    known = sorted(path.parent.name for path in RELEASES.glob(f"*/{RELEASE}"))
+    there_are = f"there are {', '.join(known)}" if known else f"{RELEASES} holds none yet"
+    raise ModelFileError(
+        f"{model}: no such model; expected the folder of a release or of a training, such as "
+        f"results/models/cnn/0, or the name of a release ({there_are}; `snakemake` makes them)"
+    )
