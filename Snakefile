@@ -11,12 +11,14 @@ include: "workflow/rules/splits.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/release.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.report.output,
+        rules.release.output,
 
 
 # Targets for one step over all its genres, shards or folds. DVC's stages ask for these.

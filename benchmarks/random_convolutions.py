@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from genreflow.models.base import Examples, Signature
 from genreflow.params import load
-from genreflow.training import _examples, open_features
+from genreflow.training import examples_of, open_features
 
 RESULTS = Path("results")
 LENGTH, DILATIONS, LEVELS = 9, (1, 2, 4, 8), (0.1, 0.37, 0.63, 0.9)
@@ -95,7 +95,7 @@ def main(
             genres = tuple(sorted(tracks["genre"].unique()))
             signature = Signature("svm_mel", genres, tuple(found.shape))
             train, test = (
-                _examples(found, tracks, role, signature).spread(8) for role in ("train", "test")
+                examples_of(found, tracks, role, signature).spread(8) for role in ("train", "test")
             )
             some = train.read(np.arange(0, len(train), max(1, len(train) // 1000)))[..., 0]
             describe = Convolutions(some, per_kernel, seed)

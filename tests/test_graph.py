@@ -142,8 +142,8 @@ def test_stage_dependencies_are_rule_inputs(rules, stages):
     for name, stage in stages.items():
         deps = paths(stage.deps)
         inputs = {path for path in rules[name].inputs if not path.startswith("results/benchmarks/")}
-        if name.startswith("train_"):
-            model = name.removeprefix("train_")
+        if name.startswith(("train_", "refit_")):
+            model = name.partition("_")[2]
             assert parameters(stage, INPUTS) == [model]
             for kind in MODELS[model].reads:
                 read = {path for path in inputs if within(path, f"results/features/{kind}")}
@@ -231,6 +231,6 @@ def test_switched_off_nothing_is_changed_or_asked():
 
 def test_dvc_yaml_is_short_and_names_no_module():
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 180
+    assert len(text.splitlines()) <= 215
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert ".py" not in "".join(lines)

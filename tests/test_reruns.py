@@ -132,7 +132,7 @@ def make_everything_up(project):
     project.snakemake("--touch", "--forceall", "--no-hooks", "--quiet", "all", cores=1)
     digest_code(project)
     project.run("workflow/genreflow.sh", "workflow", "inputs")
-    project.run("dvc", "commit", "--force", "--quiet", "report", "--with-deps")
+    project.run("dvc", "commit", "--force", "--quiet", "report", "release", "--with-deps")
     assert plan(project).jobs == {}
     assert outdated_stages(project) == set()
     stage_graph(project)  # remember the graph as it is before any edit
@@ -178,7 +178,8 @@ def test_features_that_no_model_reads_are_not_extracted_whatever_is_edited_of_th
     plain = parse({}).evaluation.models
     edited.edit(**{"evaluation.models": plain})
     planned = plan(edited).jobs
-    assert set(planned) == {"changed", *(f"robustness_{m}" for m in plain), "evaluate", "report"}
+    judging = (f"robustness_{m}" for m in plain)
+    assert set(planned) == {"changed", *judging, "evaluate", "report", "release"}
     stages = stages_to_rerun(edited)
     assert stages == {"features@embedding", "changed", "evaluate"}
     edited.edit(**{"features.embedding.encoder": ["vgg-mtt"]})
@@ -200,16 +201,17 @@ def test_another_change_is_the_job_of_its_family_and_the_judgement_of_all_models
     edited.edit(**{"robustness.changes": [name for name in changes.CHANGES if name != "mp3_64"]})
     jobs = plan(edited).jobs
     judging = [f"robustness_{model}" for model in MODELS]
-    assert jobs == dict.fromkeys(["changed", *judging, "evaluate", "report"], 1)
+    assert jobs == dict.fromkeys(["changed", *judging, "evaluate", "report", "release"], 1)
 
 
 @pytest.mark.workflow
 def test_another_model_judges_the_same_changed_tracks(edited):
     edited.edit(**{"models.cnn.dropout": 0.5})
     jobs = plan(edited).jobs
-    assert jobs == dict.fromkeys(["train_cnn", "robustness_cnn", "evaluate", "report"], 1)
+    then = ["refit_cnn", "evaluate", "report", "release"]
+    assert jobs == dict.fromkeys(["train_cnn", "robustness_cnn", *then], 1)
     edited.edit(**{"models.cnn.dropout": 0.3, "models.cnn.seeds": 2})
-    assert plan(edited).jobs == dict.fromkeys(["train_cnn", "evaluate", "report"], 1)
+    assert plan(edited).jobs == dict.fromkeys(["train_cnn", *then], 1)
 
 
 @pytest.mark.workflow
@@ -447,8 +449,8 @@ DECLARED = {
         "BASELINE = xgb_mel.ENTRY.name",
         steps_downstream({"naive", "ungrouped", "corpus_size", "evaluate"}),
     ),
-    "a title": ("registry/cnn.py", "CNN on mel windows", {"report"}),
-    "what a model is": ("registry/lstm.py", "then a bidirectional LSTM", {"report"}),
+    "a title": ("registry/cnn.py", "CNN on mel windows", {"report", "release"}),
+    "what a model is": ("registry/lstm.py", "then a bidirectional LSTM", {"report", "release"}),
     "what a job may need": ("registry/entry.py", "memory_mb: int = 3000", set()),
     "a model's files": (
         "registry/xgb_mel.py",
@@ -497,14 +499,23 @@ def test_a_script_reruns_its_own_step(finished):
 def test_the_table_says_what_follows_from_what():
     judging = [f"robustness_{model}" for model in MODELS]
     assert generate.reruns("report.title") == ["report"]
-    assert generate.reruns("evaluation.seed") == ["evaluate", "report"]
+    assert generate.reruns("evaluation.seed") == ["evaluate", "release", "report"]
     assert generate.reruns("evaluation.confidence") == [
         "corpus_size",
         "chain_audit",
         "evaluate",
+        "release",
         "report",
     ]
-    assert generate.reruns("models.cnn") == ["train_cnn", "robustness_cnn", "evaluate", "report"]
+    assert generate.reruns("models.cnn") == [
+        "train_cnn",
+        "robustness_cnn",
+        "evaluate",
+        "refit_cnn",
+        "release",
+        "report",
+    ]
+    assert generate.reruns("release.cnn") == ["refit_cnn", "release"]
     assert generate.reruns("features.handcrafted") == [
         "handcrafted",
         "train_svm_handcrafted",
@@ -515,6 +526,10 @@ def test_the_table_says_what_follows_from_what():
         "changed",
         *judging,
         "evaluate",
+        "refit_svm_handcrafted",
+        "refit_xgb_handcrafted",
+        "refit_svm_fusion",
+        "release",
         "explore",
         "report",
     ]
@@ -525,6 +540,8 @@ def test_the_table_says_what_follows_from_what():
         "corpus_size",
         "robustness_xgb_mel",
         "evaluate",
+        "refit_xgb_mel",
+        "release",
         "report",
     ]
     trainings = [f"train_{model}" for model in MODELS]
@@ -538,6 +555,8 @@ def test_the_table_says_what_follows_from_what():
         *judging,
         "chain_audit",
         "evaluate",
+        *(f"refit_{model}" for model in MODELS),
+        "release",
         "report",
     ]
     assert set(generate.reruns("demo")) == set(STEPS)

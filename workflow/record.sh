@@ -17,5 +17,5 @@ mkdir -p results/features/embedding
 snakemake --cores all --quiet all -- all_robustness
 workflow/genreflow.sh workflow vouch
 workflow/genreflow.sh workflow inputs
-dvc commit --force --quiet report --with-deps
-dvc status report --with-deps
+dvc commit --force --quiet report release --with-deps
+dvc status report release --with-deps

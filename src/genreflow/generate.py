@@ -144,6 +144,7 @@ def _shortened(steps: list[str]) -> str:
     groups = [
         ([m.step for m in MODELS.values()], "every `train_*`"),
         ([m.robustness_step for m in MODELS.values()], "every `robustness_*`"),
+        ([m.refit_step for m in MODELS.values()], "every `refit_*`"),
         *(
             (names, f"`train_*` of the {len(names)} models on {FEATURES[kind].title}")
             for kind, names in by_features.items()

@@ -18,7 +18,7 @@ from genreflow.folds import training_names
 from genreflow.params import Params
 from genreflow.registry import FEATURES, entry
 from genreflow.registry.changes import FAMILIES
-from genreflow.registry.entry import METADATA, PREDICTIONS, RESUME
+from genreflow.registry.entry import METADATA, PREDICTIONS, REFIT, RESUME
 from genreflow.steps import kinds_in_use
 
 ASIDE = Path("aside")
@@ -64,6 +64,8 @@ class Wanted:
                 return path.stem in self.families
             case ("robustness", _) if path.suffix == ".parquet":
                 return path.stem in self.trainings
+            case (folder, model) if folder == REFIT:
+                return model in self.trainings
         return None
 
 
@@ -79,6 +81,8 @@ def _managed(results: Path) -> Iterator[Path]:
         for path in (results / folder).glob("*"):
             if not path.name.startswith("."):
                 yield path.relative_to(results)
+    for metadata in (results / REFIT).glob(f"*/{METADATA}"):
+        yield metadata.parent.relative_to(results)
     for metadata in (results / "models").glob(f"*/*/{METADATA}"):
         training = metadata.parent
         if not training.parent.is_symlink():  # what a user has linked there is the user's

@@ -313,6 +313,14 @@ class Report(Section):
     title: str = Field("Genre classification", description="Heading of the report.")
 
 
+def _one_choice_each(name: str, doc: str, choices: dict[str, bool], what: str) -> type[Section]:
+    """Return a section of yes and no, one for each entry of the registry."""
+    fields: dict[str, Any] = {
+        key: (bool, Field(choice, description=what.format(key))) for key, choice in choices.items()
+    }
+    return create_model(name, __base__=Section, __doc__=doc, **fields)
+
+
 def _one_section_each(name: str, doc: str, sections: dict[str, type[Section]]) -> type[Section]:
     """Return a section of sections, one for each entry of the registry."""
     fields: dict[str, Any] = {key: (section, section()) for key, section in sections.items()}
@@ -329,6 +337,14 @@ Models = _one_section_each(
     "Models",
     "One section per model; a model depends on its own section alone.",
     {entry.name: entry.parameters for entry in registry.MODELS.values()},
+)
+
+
+Release = _one_choice_each(
+    "Release",
+    "What a run ends with: each model once more, trained on all tracks.",
+    {entry.name: entry.refit for entry in registry.MODELS.values()},
+    "Whether to train {} so; false: its release is the model of the first fold.",
 )
 
 
@@ -350,6 +366,7 @@ class Params(Section):
     chain_audit: ChainAudit = ChainAudit()
     exploration: Exploration = Exploration()
     report: Report = Report()
+    release: Release = Release()  # type: ignore[valid-type]
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Self:
@@ -390,6 +407,10 @@ class Params(Section):
         """Name the outside data that has a say in a model: pre-trained encoders or weights."""
         sections = [registry.entry(model).section, *(k.section for k in registry.kinds_of(model))]
         return tuple(name for section in sections for name in self.at(section).outside_data)
+
+    def release_of(self, model: str) -> bool:
+        """Tell whether a model is trained on all tracks for its release."""
+        return bool(getattr(self.release, model))
 
     def of_training(self, model: str, number: int) -> Params:
         """Return the parameters that a training has: those of the only one with its seed."""

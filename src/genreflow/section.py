@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,9 +30,21 @@ class Section(BaseModel):
         return {}
 
     @property
+    def needed(self) -> list[Path]:
+        """List files and folders that a prediction needs, too."""
+        return []
+
+    @property
     def missing(self) -> list[Path]:
         """List files that something would be made with, and that aren't there."""
         return []
+
+    def located(self, folder: Path) -> Self:  # noqa: ARG002
+        """Return the section with the files that it names looked for in a folder, by their names.
+
+        Whatever is not there is looked for where it was.
+        """
+        return self
 
     @property
     def outside_data(self) -> tuple[str, ...]:

@@ -187,7 +187,7 @@ def costs(params: Params, genres: Sequence[str]) -> list[PurePosixPath]:
     return [
         step.cost(job)
         for step in STEPS.values()
-        if takes_part(step.name, params) and step.name != "report"
+        if takes_part(step.name, params) and step.script not in ("report", "release", "refit")
         for job in jobs_of(step, params, genres)
     ]
 

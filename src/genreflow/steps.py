@@ -70,7 +70,7 @@ class Step:
         """Name of its stage in DVC: ``train@cnn`` for the rule ``train_cnn``, else the rule's."""
         if self.script == "features":
             return f"features@{self.name}"
-        if self.script in ("train", "robustness"):
+        if self.script in ("train", "robustness", "refit"):
             return self.name.replace("_", "@", 1)
         return self.name
 
@@ -198,6 +198,34 @@ def _steps() -> Iterator[Step]:
         ),
         facts={"baseline": BASELINE, "ensembles": ENSEMBLES, "changes": tuple(CHANGES)},
     )
+    for model in MODELS.values():
+        yield Step(
+            model.refit_step,
+            (
+                "genreflow.release.refit",
+                *(FEATURES[kind].reader for kind in model.reads),
+                model.module,
+            ),
+            "refit",
+            (),
+            needs=(*model.reads, "splits", model.step),
+            settings=(f"release.{model.name}",),
+            facts=model.facts(),
+        )
+    yield Step(
+        "release",
+        ("genreflow.release.assemble",),
+        "release",
+        (),
+        needs=("evaluate", "splits", "tracks", *(model.refit_step for model in MODELS.values())),
+        facts={
+            "ensembles": ENSEMBLES,
+            "models": {
+                m.name: (m.title, m.summary, m.reads, m.model_files) for m in MODELS.values()
+            },
+            "trained_on": embedding.TRAINED_ON | resnet50.TRAINED_ON,
+        },
+    )
     yield Step(
         "explore",
         ("genreflow.exploration.run",),
@@ -245,7 +273,7 @@ def takes_part(name: str, params: Params) -> bool:
     if name in {"changed", *judging} and not params.robustness.enabled:
         return False
     others = [m for m in MODELS.values() if m.name not in params.evaluation.models]
-    return name not in {step for m in others for step in (m.step, m.robustness_step)}
+    return name not in {step for m in others for step in (m.step, m.robustness_step, m.refit_step)}
 
 
 def kinds_in_use(params: Params) -> list[FeatureKind]:

@@ -96,15 +96,20 @@ def fit(
         The features lack some of the fold's tracks.
     """
     fold = fold.sort_values("track_id", ignore_index=True)
-    genres = tuple(sorted(fold["genre"].unique()))
-    signature = Signature(model_name, genres, tuple(found.shape), found.names)
+    signature = signature_of(model_name, fold, found)
     model = create(params.at(registry.entry(model_name).section), signature)
     model.checkpoint = checkpoint
-    parts = {role: _examples(found, fold, role, signature) for role in ("train", "valid", "test")}
+    parts = {role: examples_of(found, fold, role, signature) for role in ("train", "valid", "test")}
     rows = ", ".join(f"{len(part)} {role} rows" for role, part in parts.items())
     log.info("%s: %s", model_name, rows)
     with runtime.limited(model.params.threads):
         return Fitted(model, model.fit(parts["train"], parts["valid"]), parts)
+
+
+def signature_of(model_name: str, fold: pd.DataFrame, found: FeatureRows) -> Signature:
+    """Return what a model reads and tells apart that is trained on `fold`."""
+    genres = tuple(sorted(fold["genre"].unique()))
+    return Signature(model_name, genres, tuple(found.shape), found.names)
 
 
 def open_features(
@@ -249,7 +254,9 @@ def _check_audio(found: FeatureRows, splits: Path) -> None:
         )
 
 
-def _examples(found: FeatureRows, fold: pd.DataFrame, role: str, signature: Signature) -> Examples:
+def examples_of(
+    found: FeatureRows, fold: pd.DataFrame, role: str, signature: Signature
+) -> Examples:
     """Return the rows of one role, track by track in the order of track_id.
 
     Copies of a track train with it, and neither validate nor test.

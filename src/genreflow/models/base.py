@@ -7,7 +7,7 @@ that training streams and never holds a corpus in memory.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -209,6 +209,21 @@ class Model(ABC, Generic[P]):
 
         No model learns from `valid` itself, or the comparison would not be of models alone.
         """
+
+    def refit(self, train: Examples, choices: Sequence[Mapping[str, Any]]) -> FitResult:  # noqa: ARG002
+        """Train on all tracks, with what trainings on folds chose, for a release.
+
+        A model that uses `valid` in :meth:`fit` chooses by `choices` instead; one that doesn't
+        needs no other code than this.
+
+        Parameters
+        ----------
+        train
+            All tracks; there are none left to validate on.
+        choices
+            :attr:`FitResult.best` of each training (:mod:`genreflow.models.choosing`).
+        """
+        return self.fit(train, train)
 
     @abstractmethod
     def predict_proba(self, values: Floats) -> Floats:

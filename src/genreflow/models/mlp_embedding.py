@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from genreflow.features.rows import Floats, Integers
 from genreflow.models import runtime
 from genreflow.models.base import Examples, FitResult
+from genreflow.models.choosing import Choices, mean_temperature
 from genreflow.models.neural.network import CURVES, OUTPUT, KerasNetwork, learning_rate
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.mlp_embedding import MlpEmbeddingSection
@@ -31,11 +32,30 @@ class MlpEmbedding(KerasNetwork[MlpEmbeddingSection]):
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Train to the end of the schedule; `valid` sets the temperature alone."""
+        table = self._train(train, valid)[["epoch", *CURVES]]
+        log.info("val_accuracy %.3f", table["val_accuracy"].iloc[-1])
+        temperature = self.calibrate(valid)
+        best = {"temperature": round(temperature, 6)}
+        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
+
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Train on all tracks to the end of the schedule."""
+        self._train(train, None)
+        temperature = mean_temperature(choices)
+        self.divide(temperature)
+        best = {"temperature": round(temperature, 6)}
+        return FitResult(int(self.network.count_params()), best=best)
+
+    def _train(self, train: Examples, valid: Examples | None) -> pd.DataFrame:
         p = self.params
         runtime.configure_keras(p.threads, p.seed)
         values, seen = _read(train), self._one_hot(train.label)
         weight = train.weight(p.class_weight)
-        unseen = (_read(valid), self._one_hot(valid.label), valid.weight(p.class_weight))
+        unseen = valid and (
+            _read(valid),
+            self._one_hot(valid.label),
+            valid.weight(p.class_weight),
+        )
         self.network = self._build(StandardScaler().fit(values))
         steps = -(-len(values) // p.batch_size)
         schedule = learning_rate(p.learning_rate, p.epochs * steps)
@@ -65,11 +85,7 @@ class MlpEmbedding(KerasNetwork[MlpEmbeddingSection]):
             last = keras.ops.convert_to_numpy(schedule((epoch + 1) * steps - 1))
             found = {name: losses[0] for name, losses in history.items()}
             rows.append({"epoch": epoch + 1, **found, "learning_rate": float(last)})
-        temperature = self.calibrate(valid)
-        table = pd.DataFrame(rows)[["epoch", *CURVES]]
-        log.info("after %d epochs: val_accuracy %.3f", p.epochs, table["val_accuracy"].iloc[-1])
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
+        return pd.DataFrame(rows)
 
     def _build(self, scaler: StandardScaler) -> Any:
         p = self.params

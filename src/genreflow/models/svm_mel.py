@@ -29,6 +29,7 @@ from sklearn.svm import LinearSVC
 from genreflow.features.rows import Floats
 from genreflow.models import archive, runtime
 from genreflow.models.base import Examples, FitResult, Model, ModelFileError
+from genreflow.models.choosing import Choices, mean_temperature
 from genreflow.models.reading import REMEDY, reading
 from genreflow.models.statistics import count_statistics, describe
 from genreflow.models.temperature import temperature_of
@@ -61,7 +62,28 @@ class SvmMel(Model[SvmMelSection]):
             spread = train.spread(self.params.windows_per_track)
             return self._fit(_some(spread, MOST_WINDOWS), valid)
 
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Fit on evenly spaced windows of all tracks."""
+        with runtime.limited(self.params.threads):
+            self._separate(_some(train.spread(self.params.windows_per_track), MOST_WINDOWS))
+            return self._at(mean_temperature(choices))
+
     def _fit(self, train: Examples, valid: Examples) -> FitResult:
+        self._separate(train)
+        spread = valid.spread(self.params.windows_per_track)
+        margins = np.concatenate([self._margins(x) for x in spread.batches()])
+        weight = spread.weight(self.params.class_weight)
+        return self._at(temperature_of(margins, spread.label, weight))
+
+    def _at(self, temperature: float) -> FitResult:
+        """Divide the margins by `temperature`."""
+        for name in ("weights", "intercept"):
+            self.arrays[name] = self.arrays[name] / temperature
+        n_components = len(self.arrays["offset"])
+        best = {"n_components": n_components, "temperature": round(temperature, 6)}
+        return FitResult(sum(array.size for array in self.arrays.values()), best=best)
+
+    def _separate(self, train: Examples) -> None:
         p = self.params
         subset = _described(_some(train, PROJECTION_WINDOWS))
         scaler = StandardScaler().fit(subset)
@@ -87,13 +109,6 @@ class SvmMel(Model[SvmMelSection]):
             "weights": kernel.normalization_.T @ per_genre,
             "intercept": intercept,
         }
-        spread = valid.spread(p.windows_per_track)
-        margins = np.concatenate([self._margins(x) for x in spread.batches()])
-        temperature = temperature_of(margins, spread.label, spread.weight(p.class_weight))
-        self.arrays["weights"] /= temperature
-        self.arrays["intercept"] = intercept / temperature
-        best = {"n_components": n_components, "temperature": round(temperature, 6)}
-        return FitResult(sum(array.size for array in self.arrays.values()), best=best)
 
     def _margins(self, values: Floats) -> Floats:
         arrays = self.arrays

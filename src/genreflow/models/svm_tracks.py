@@ -16,12 +16,13 @@ coupling", JMLR 5, 2004 (the votes of pairs, and what has been made of them).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import softmax
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
@@ -29,6 +30,7 @@ from sklearn.svm import SVC
 from genreflow.features.rows import Floats
 from genreflow.models import archive, grid, runtime
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.models.choosing import Choices, commonest, mean_temperature
 from genreflow.models.reading import reading
 from genreflow.models.temperature import temperature_of
 from genreflow.models.whitening import WithinClassWhitening
@@ -51,40 +53,52 @@ class TrackSvm(Model[SvmTracksSection]):
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Search the grid on `train` and fit the best candidate; `valid` sets the temperature."""
         p = self.params
-        values, label = grid.read(train)
         weight = grid.class_weights(train, p)
         candidates: dict[str, Sequence[Any]] = {
             "whiten__shrinkage": p.shrinkage,
             "classify__kernel": p.kernel,
             "classify__C": p.C,
-            "classify__gamma": [scale / values.shape[1] for scale in p.gamma_scale],
+            "classify__gamma": [scale / self.signature.shape[0] for scale in p.gamma_scale],
         }
         steps = [("whiten", WithinClassWhitening()), ("classify", SVC())]
         with grid.one_thread():
             best, table = grid.search(steps, candidates, train, weight, p)
-            whiten = WithinClassWhitening(best["shrinkage"])
-            self.machine = SVC(
-                # A track and its copies have the say of one: candidates were judged without copies.
-                C=best["C"] * (train.copy == 0).mean(),
-                kernel=best["kernel"],
-                gamma=best["gamma"],
-                decision_function_shape="ovo",
-            )
-            self.prepare = grid.preparation(p.scaling, best["selected_fraction"])
-            steps = [*self.prepare.steps, ("whiten", whiten), ("classify", self.machine)]
-            Pipeline(steps).fit(values, label, **grid.sample_weight(weight))
-            self.whitening = whiten.matrix_
+            self._fit(train, best)
             unseen, known = grid.read(valid)
             self.temperature = temperature_of(
                 grid.as_float(self._votes(unseen)), known, valid.weight(p.class_weight)
             )
+        return self._result(best, {GRID: table})
+
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Fit the candidate that most folds chose."""
+        best = commonest(choices)
+        with grid.one_thread():
+            self._fit(train, best)
+        self.temperature = mean_temperature(choices)
+        return self._result(best, {})
+
+    def _fit(self, train: Examples, best: Mapping[str, Any]) -> None:
+        values, label = grid.read(train)
+        whiten = WithinClassWhitening(best["shrinkage"])
+        self.machine = SVC(
+            # A track and its copies have the say of one: candidates were judged without copies.
+            C=best["C"] * (train.copy == 0).mean(),
+            kernel=best["kernel"],
+            gamma=best["gamma"],
+            decision_function_shape="ovo",
+        )
+        self.prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
+        steps = [*self.prepare.steps, ("whiten", whiten), ("classify", self.machine)]
+        weight = grid.class_weights(train, self.params)
+        Pipeline(steps).fit(values, label, **grid.sample_weight(weight))
+        self.whitening = whiten.matrix_
+
+    def _result(self, best: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> FitResult:
         machine = self.machine
         size = machine.support_vectors_.size + machine.dual_coef_.size + machine.intercept_.size
-        return FitResult(
-            int(size + self.whitening.size),
-            {GRID: table},
-            best | {"temperature": round(self.temperature, 6)},
-        )
+        found = {**best, "temperature": round(self.temperature, 6)}
+        return FitResult(int(size + self.whitening.size), tables, found)
 
     def _votes(self, values: Floats) -> npt.NDArray[np.float64]:
         """Return the sum of each genre's votes against all others, (n, n_genres)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pandas as pd
 import xgboost as xgb
 from sklearn.pipeline import Pipeline
 
-from genreflow.features.rows import Floats
+from genreflow.features.rows import Floats, Integers
 from genreflow.models import archive, grid, trees
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.models.choosing import Choices, commonest
 from genreflow.models.reading import reading
 from genreflow.registry.entry import GRID, IMPORTANCE
 from genreflow.registry.xgb_handcrafted import XgbHandcraftedSection
@@ -36,14 +37,26 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
         with grid.one_thread():
             steps = [("classify", self._classifier())]
             best, table = grid.search(steps, candidates, train, weight, self.params)
-            settings = {name: v for name, v in best.items() if name != "selected_fraction"}
-            self.prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
-            classifier = self._classifier().set_params(**settings)
-            prepared = self.prepare.fit_transform(values, label)
-            classifier.fit(prepared, label, sample_weight=weight)
-            self.trees = classifier.get_booster()
+            self._fit(best, values, label, weight)
         size = trees.count_nodes(self.trees)
         return FitResult(size, {GRID: table, IMPORTANCE: self._importance()}, best)
+
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Fit the candidate that most folds chose."""
+        best = commonest(choices)
+        with grid.one_thread():
+            self._fit(best, *grid.read(train), grid.class_weights(train, self.params))
+        return FitResult(trees.count_nodes(self.trees), best=best)
+
+    def _fit(
+        self, best: Mapping[str, Any], values: Floats, label: Integers, weight: Floats | None
+    ) -> None:
+        settings = {name: v for name, v in best.items() if name != "selected_fraction"}
+        self.prepare = grid.preparation(self.params.scaling, best["selected_fraction"])
+        classifier = self._classifier().set_params(**settings)
+        prepared = self.prepare.fit_transform(values, label)
+        classifier.fit(prepared, label, sample_weight=weight)
+        self.trees = classifier.get_booster()
 
     def _importance(self) -> pd.DataFrame:
         """Return feature and gain: its share of the gain of all splits, the largest first."""

@@ -22,6 +22,7 @@ import xgboost as xgb
 from genreflow.features.rows import Floats
 from genreflow.models import trees
 from genreflow.models.base import Examples, FitResult, Model
+from genreflow.models.choosing import Choices, median_epoch
 from genreflow.models.statistics import count_statistics, describe
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.xgb_mel import XgbMelSection
@@ -39,26 +40,11 @@ class XgbMel(Model[XgbMelSection]):
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Boost until the validation loss of evenly spaced windows stops falling."""
         p = self.params
-        train, valid = (part.spread(p.windows_per_track) for part in (train, valid))
-        threads, bins = p.threads, p.max_bin
-        seen = xgb.QuantileDMatrix(Batches(train, p), max_bin=bins, nthread=threads)
-        unseen = xgb.QuantileDMatrix(Batches(valid, p), max_bin=bins, nthread=threads, ref=seen)
-        settings = {
-            "objective": "multi:softprob",
-            "num_class": len(self.signature.genres),
-            "eval_metric": ["merror", "mlogloss"],
-            "tree_method": "hist",
-            "max_bin": bins,
-            "max_depth": p.max_depth,
-            "learning_rate": p.learning_rate,
-            "subsample": p.subsample,
-            "colsample_bytree": p.colsample_bytree,
-            "nthread": threads,
-            "seed": p.seed,
-        }
+        seen = self._windows(train)
+        unseen = self._windows(valid, ref=seen)
         curves: dict[str, dict[str, list[float]]] = {}
         trained = xgb.train(
-            settings,
+            self._settings(),
             seen,
             num_boost_round=p.n_estimators,
             evals=[(seen, "train"), (unseen, "valid")],
@@ -79,6 +65,33 @@ class XgbMel(Model[XgbMelSection]):
         )
         best = {"epoch": trained.best_iteration + 1}
         return FitResult(trees.count_nodes(self.trees), {HISTORY: history}, best)
+
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Boost on all tracks for as many rounds as were best on folds."""
+        rounds = median_epoch(choices)
+        self.trees = xgb.train(self._settings(), self._windows(train), num_boost_round=rounds)
+        return FitResult(trees.count_nodes(self.trees), best={"epoch": rounds})
+
+    def _windows(self, examples: Examples, **reference: xgb.DMatrix) -> xgb.QuantileDMatrix:
+        p = self.params
+        batches = Batches(examples.spread(p.windows_per_track), p)
+        return xgb.QuantileDMatrix(batches, max_bin=p.max_bin, nthread=p.threads, **reference)
+
+    def _settings(self) -> dict[str, Any]:
+        p = self.params
+        return {
+            "objective": "multi:softprob",
+            "num_class": len(self.signature.genres),
+            "eval_metric": ["merror", "mlogloss"],
+            "tree_method": "hist",
+            "max_bin": p.max_bin,
+            "max_depth": p.max_depth,
+            "learning_rate": p.learning_rate,
+            "subsample": p.subsample,
+            "colsample_bytree": p.colsample_bytree,
+            "nthread": p.threads,
+            "seed": p.seed,
+        }
 
     def predict_proba(self, values: Floats) -> Floats:
         """Return probabilities, (n, n_genres)."""

@@ -15,6 +15,10 @@ from genreflow.models.base import ModelFileError
 from genreflow.models.loading import answer, load_model
 from genreflow.models.reading import reading
 from genreflow.params import Audio
+from genreflow.section import Section
+
+ENCODERS = "encoders"
+"""Folder of encoders in a release."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -74,8 +78,7 @@ class Voter:
         self.audio = self.metadata.read_section("audio", Audio)
         kinds = registry.kinds_of(signature.model)
         self._features = [
-            (kind.extractor, self.metadata.read_section(kind.section, kind.parameters))
-            for kind in kinds
+            (kind.extractor, self._located(kind.section, kind.parameters)) for kind in kinds
         ]
         found = tuple(
             name
@@ -87,6 +90,14 @@ class Voter:
                 f"the model {signature.model} was trained on features that this version of "
                 "genreflow names or orders differently; train it anew"
             )
+
+    def _located(self, section: str, parameters: type[Section]) -> Section:
+        """Return a section, with the encoders that a release carries along."""
+        found: Section = self.metadata.read_section(section, parameters)
+        for folder in (self._folder / ENCODERS, self._folder.parent / ENCODERS):
+            if folder.is_dir():
+                return found.located(folder)
+        return found
 
     def features_of(self, sound: Sound) -> Floats:
         """Return what the model sees of a sound: its windows, or one row, (n, ...)."""

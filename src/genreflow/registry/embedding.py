@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from genreflow.registry.entry import FeatureKind
 from genreflow.section import Section
@@ -73,12 +73,49 @@ class Embedding(Section):
         True, description="Leave out silence at both ends, which tells of the file."
     )
 
+    _folder: Path = PrivateAttr(WEIGHTS)
+
+    @property
+    def folder(self) -> Path:
+        """Where the weights of built-in encoders lie."""
+        return self._folder
+
+    def weights_of(self, encoder: str) -> Path:
+        """Return where the weights of a built-in encoder lie."""
+        return self._folder / f"{encoder}.npz"
+
+    def located(self, folder: Path) -> Self:
+        """Return the section with the files of its encoders looked for in a folder."""
+        encoders = []
+        for encoder in self.encoder:
+            prefix, colon, place = encoder.partition(":")
+            copy = folder / PurePath(place).name
+            encoders.append(f"{prefix}:{copy}" if colon and copy.exists() else encoder)
+        found = self.model_copy(update={"encoder": encoders})
+        if any((folder / f"{encoder}.npz").is_file() for encoder in BUILT_IN):
+            found._folder = folder
+        return found
+
     @property
     def missing(self) -> list[Path]:
         """Files of encoders that aren't there; of what is on a hub, none is known."""
-        weights = [WEIGHTS / f"{encoder}.npz" for encoder in self.encoder if encoder in BUILT_IN]
+        weights = [self.weights_of(encoder) for encoder in self.encoder if encoder in BUILT_IN]
         brought = [path for name, path in self.files.items() if not name.startswith(f"{HUB}:")]
         return [path for path in (*weights, *brought) if not path.is_file()]
+
+    @property
+    def needed(self) -> list[Path]:
+        """Files and folders without which there are no embeddings, as far as they are files."""
+        weights = [self.weights_of(encoder) for encoder in self.encoder if encoder in BUILT_IN]
+        brought = [path for path in self.files.values() if path.exists()]
+        beside = [
+            file
+            for path in brought
+            if path.is_file()
+            for file in sorted(path.parent.iterdir())
+            if file.name.startswith(path.stem) and file != path
+        ]
+        return [*weights, *brought, *beside]
 
     @property
     def files(self) -> dict[str, Path]:

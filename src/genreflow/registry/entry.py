@@ -15,6 +15,8 @@ PREDICTIONS, METADATA = "predictions.parquet", "model.json"
 """What every training writes beside the model's own files."""
 HISTORY, GRID, IMPORTANCE = "history.csv", "cv.csv", "importance.csv"
 """The tables that a training may leave: epochs, candidates, features."""
+REFIT = "refit"
+"""Folder of the models trained on all tracks, below the results."""
 RESUME = "resume"
 """Folder of the states of unfinished trainings, below the results."""
 
@@ -119,6 +121,8 @@ class ModelEntry:
         Trainings of higher priority start first, so that no core idles at the end.
     gpu
         Whether it computes on a GPU where there is one; there, such trainings run one by one.
+    refit
+        Whether, unless params.yaml says otherwise, it is trained once more on all tracks.
     distribution
         The installed package that an entry from outside comes with; None for genreflow's own.
     """
@@ -134,6 +138,7 @@ class ModelEntry:
     memory_mb: int = 3000
     priority: int = 0
     gpu: bool = False
+    refit: bool = True
     distribution: str | None = None
 
     @property
@@ -168,6 +173,11 @@ class ModelEntry:
         return f"train_{self.name}"
 
     @property
+    def refit_step(self) -> str:
+        """Name of the step that trains it on all tracks."""
+        return f"refit_{self.name}"
+
+    @property
     def robustness_step(self) -> str:
         """Name of the step that asks it for the genres of changed tracks."""
         return f"robustness_{self.name}"
@@ -175,6 +185,10 @@ class ModelEntry:
     def artifact(self, training: str, name: str) -> PurePosixPath:
         """Return where a file of one of its trainings lies, below the results."""
         return PurePosixPath("models", self.name, training, name)
+
+    def refitted(self, name: str) -> PurePosixPath:
+        """Return where a file of it lies, trained on all tracks, below the results."""
+        return PurePosixPath(REFIT, self.name, name)
 
     def state(self, training: str) -> PurePosixPath:
         """Return where one of its trainings keeps its state until it is done, below the results.

@@ -50,6 +50,8 @@ ENTRY = ModelEntry(
     memory_mb=3000,
     priority=2,
     gpu=True,
+    # It takes as long as all the others together, and is rarely the best.
+    refit=False,
 )
 
 TRAINED_ON: dict[str, str] = {

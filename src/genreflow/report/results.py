@@ -15,6 +15,7 @@ from genreflow.columns import OF_DECISIONS, genre_of
 from genreflow.errors import GenreflowError
 from genreflow.folds import name_order
 from genreflow.params import Params
+from genreflow.ranking import best_first
 from genreflow.registry import BASELINE, ENSEMBLES
 from genreflow.store.files import read_csv, read_json
 from genreflow.store.stamp import Stamp
@@ -99,7 +100,7 @@ class Results:
     @property
     def models(self) -> list[str]:
         """All models and ensembles, best track accuracy first."""
-        return sorted(self.metrics, key=lambda model: (*_descending(self.track(model)), model))
+        return best_first({model: self.track(model) for model in self.metrics})
 
     @property
     def trained(self) -> list[str]:
@@ -291,7 +292,3 @@ def read_results(params: Params, inputs: Inputs) -> Results:
         groups_are_artists=of_splits["artists"],
         pieces=of_splits["pieces"],
     )
-
-
-def _descending(metrics: dict[str, Any]) -> tuple[float, float]:
-    return -metrics["accuracy"], -metrics["f1_macro"]

@@ -16,7 +16,7 @@ import numpy as np
 from genreflow.errors import GenreflowError
 from genreflow.features.embedding.sound import Sound, cut
 from genreflow.features.rows import Floats
-from genreflow.registry.embedding import BUILT_IN, HUB, ONNX, WEIGHTS, Embedding
+from genreflow.registry.embedding import BUILT_IN, HUB, ONNX, Embedding
 from genreflow.threads import limit_tensorflow
 
 _LARGEST_BATCH = 8
@@ -80,7 +80,7 @@ class _Tagger:
 
         from genreflow.features.embedding import musicnn, weights
 
-        path = WEIGHTS / f"{name}.npz"
+        path = params.weights_of(name)
         if not path.is_file():
             raise EncoderError(
                 f"{path}: the weights of the encoder {name} aren't there; `make transfer` fetches "

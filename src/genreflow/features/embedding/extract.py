@@ -27,13 +27,13 @@ from genreflow.store.stamp import Stamp
 
 
 def _encoders(params: Embedding) -> tuple[Encoder, ...]:
-    return _opened(params.model_dump_json())
+    return _opened(params.model_dump_json(), params.folder)
 
 
 @lru_cache(maxsize=1)
-def _opened(settings: str) -> tuple[Encoder, ...]:
+def _opened(settings: str, folder: Path) -> tuple[Encoder, ...]:
     """Open the encoders; those of the last asked for stay open, since each takes a second."""
-    params = Embedding.model_validate_json(settings)
+    params = Embedding.model_validate_json(settings).located(folder)
     return tuple(open_encoder(name, params) for name in params.encoder)
 
 

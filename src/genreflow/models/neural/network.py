@@ -18,6 +18,7 @@ import pandas as pd
 from genreflow.features.rows import Floats
 from genreflow.models import archive, runtime
 from genreflow.models.base import Examples, FitResult, Model, ModelFileError
+from genreflow.models.choosing import Choices, mean_temperature
 from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
 from genreflow.models.neural.resuming import Resuming
@@ -67,9 +68,13 @@ class KerasNetwork(Model[K]):
         log_probability = np.log(np.maximum(self.predict_all(heard), _FLOOR))
         weight = heard.weight(self.params.class_weight)
         temperature = temperature_of(log_probability, heard.label, weight)
+        self.divide(temperature)
+        return temperature
+
+    def divide(self, temperature: float) -> None:
+        """Divide the margins by `temperature`."""
         layer = self.network.get_layer(OUTPUT)
         layer.set_weights([array / np.float32(temperature) for array in layer.get_weights()])
-        return temperature
 
     def predict_all(self, examples: Examples) -> Floats:
         """Return the probabilities of all examples, which are read in batches."""
@@ -121,6 +126,22 @@ class KerasModel(KerasNetwork[P]):
         Stopping where the validation loss was lowest was tried, and cost several points: the loss
         of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
         """
+        history = self._train(train, valid)
+        temperature = self.calibrate(valid)
+        table = pd.DataFrame(history.history)[list(CURVES)]
+        table.insert(0, "epoch", np.arange(1, len(table) + 1))
+        best = {"temperature": round(temperature, 6)}
+        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
+
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Train on all tracks to the end of the schedule."""
+        self._train(train, None)
+        temperature = mean_temperature(choices)
+        self.divide(temperature)
+        best = {"temperature": round(temperature, 6)}
+        return FitResult(int(self.network.count_params()), best=best)
+
+    def _train(self, train: Examples, valid: Examples | None) -> keras.callbacks.History:
         batches, schedule = self.begin(train)
         history = keras.callbacks.History()
         callbacks = [_Epochs(self, batches, valid, schedule), history]
@@ -138,11 +159,7 @@ class KerasModel(KerasNetwork[P]):
             verbose=0,
             callbacks=callbacks,
         )
-        temperature = self.calibrate(valid)
-        table = pd.DataFrame(history.history)[list(CURVES)]
-        table.insert(0, "epoch", np.arange(1, len(table) + 1))
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
+        return history
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
         """Build and compile the network; return its batches and the learning rate's schedule."""
@@ -186,32 +203,40 @@ class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
     """
 
     def __init__(
-        self, model: KerasModel[Any], batches: WindowBatches, valid: Examples, schedule: Any
+        self,
+        model: KerasModel[Any],
+        batches: WindowBatches,
+        valid: Examples | None,
+        schedule: Any,
     ) -> None:
         super().__init__()
         self._owner = model
         self._batches = batches
-        self._valid = valid.spread(VALIDATION_WINDOWS)
-        self._weight = self._valid.weight(model.params.class_weight)
+        self._valid = valid and valid.spread(VALIDATION_WINDOWS)
         self._schedule = schedule
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
         self._batches.start_epoch(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        probabilities = self._owner.predict_all(self._valid)
-        right = np.take_along_axis(probabilities, self._valid.label[:, np.newaxis], axis=1)[:, 0]
-        hit = probabilities.argmax(axis=1) == self._valid.label
-        loss = -np.log(np.maximum(right, _FLOOR))
-        logs["val_loss"] = float(np.average(loss, weights=self._weight))
-        logs["val_accuracy"] = float(np.average(hit, weights=self._weight))
+        if self._valid:
+            self._validate(self._valid, logs)
         last_step = (epoch + 1) * len(self._batches) - 1
         logs["learning_rate"] = float(keras.ops.convert_to_numpy(self._schedule(last_step)))
         log.info(
-            "epoch %d: loss %.3f, accuracy %.3f, val_loss %.3f, val_accuracy %.3f",
+            "epoch %d: %s",
             epoch + 1,
-            *(logs[name] for name in CURVES[:4]),
+            ", ".join(f"{name} {logs[name]:.3f}" for name in CURVES[:4] if name in logs),
         )
+
+    def _validate(self, valid: Examples, logs: dict[str, float]) -> None:
+        probabilities = self._owner.predict_all(valid)
+        right = np.take_along_axis(probabilities, valid.label[:, np.newaxis], axis=1)[:, 0]
+        hit = probabilities.argmax(axis=1) == valid.label
+        loss = -np.log(np.maximum(right, _FLOOR))
+        weight = valid.weight(self._owner.params.class_weight)
+        logs["val_loss"] = float(np.average(loss, weights=weight))
+        logs["val_accuracy"] = float(np.average(hit, weights=weight))
 
 
 def learning_rate(peak: float, steps: int) -> Any:
