@@ -1,6 +1,7 @@
 """Releases: models trained on all tracks, in folders that predict alone."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from genreflow.release.refit import refit
 from genreflow.store import tables
 from genreflow.store.files import file_sha256, write_csv, write_json
 from genreflow.training import open_features, train
+from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, make_corpus
 
 MODELS = (
@@ -266,3 +268,14 @@ def test_all_folds_of_a_model_can_be_averaged(trained, corpus, tmp_path):
     np.testing.assert_allclose(together.predict_proba(track), alone, rtol=1e-12)
     with pytest.raises(ModelFileError, match="holds no trainings"):
         load_folds("polka")
+
+
+def test_the_examples_of_the_documentation_run(releases, corpus, tmp_path, monkeypatch, capsys):
+    shutil.copytree(releases, tmp_path / "results/release")
+    shutil.copy(corpus.track("hiss/9.wav"), tmp_path / "song.wav")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/prediction.md").read_text(encoding="utf-8")
+    namespace = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(code, namespace)
+    assert capsys.readouterr().out.count("hiss") == 4
