@@ -120,6 +120,22 @@ def test_comparison_equals_metrics_json(run: Run) -> None:
                 assert np.isnan(row[name])
 
 
+def test_the_page_and_the_card_show_calibration_before_and_after(run: Run, page: str) -> None:
+    metrics = read_json(run.evaluation / "metrics.json")
+    for model in (*run.models, "ensemble"):
+        before, after = (f"{metrics[model]['track'][k]:.3f}" for k in ("ece", "ece_calibrated"))
+        assert f"<h4>{model} <span>ECE {before} → {after}</span></h4>" in page
+    assert "the set is closed" in page
+    card = (run.report / "model_cards" / "cnn.md").read_text()
+    ece = metrics["cnn"]["track"]["ece_calibrated"]
+    assert f"the ECE of tracks is {ece:.3f}." in card
+    assert "closed set" in card
+    table = pd.read_csv(run.report / "comparison.csv")
+    of_cnn = table[table["model"] == "cnn"].set_index("level")["ece_calibrated"]
+    assert of_cnn["track"] == pytest.approx(ece)
+    assert np.isnan(of_cnn["window"])
+
+
 def test_costs_count_only_with_the_predictions_they_belong_to(tmp_path: Path) -> None:
     run = make_run(tmp_path / "results", models=("xgb_mel", "cnn"), n_folds=1, windows=2)
     evaluate_run(run)

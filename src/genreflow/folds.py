@@ -33,7 +33,12 @@ def _per_repeat(splits: Splits) -> int:
 def training_names(splits: Splits, seeds: int) -> list[str]:
     """Return the trainings of a model that has so many seeds, those of a seed side by side."""
     folds = fold_names(splits)
-    return [fold if n == 0 else f"{fold}.{n}" for n in range(seeds) for fold in folds]
+    return [training_name(fold, n) for n in range(seeds) for fold in folds]
+
+
+def training_name(fold: str, number: int) -> str:
+    """Return what the training on a fold with its seed of this number, from 0, is called."""
+    return fold if number == 0 else f"{fold}.{number}"
 
 
 def parse_training(name: str) -> tuple[str, int]:

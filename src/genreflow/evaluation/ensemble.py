@@ -16,7 +16,7 @@ not negative).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +34,18 @@ RIDGE = 0.1
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The ensemble's decisions on test tracks and its weights (columns fold, model, weight)."""
+    """What came of the vote.
+
+    Parameters
+    ----------
+    decisions, valid
+        On test tracks, and on the validation tracks that chose the weights.
+    weights
+        Columns fold, model, weight.
+    """
 
     decisions: Predictions
+    valid: Predictions
     weights: pd.DataFrame
 
 
@@ -59,6 +68,7 @@ def build_ensemble(
         None unless some fold has two models that predicted the same validation and test tracks.
     """
     parts: list[Predictions] = []
+    of_valid: list[Predictions] = []
     weights: list[pd.DataFrame] = []
     folds = {fold for predictions in test.values() for fold in predictions.keys["fold"]}
     for fold in sorted(folds, key=name_order):
@@ -71,16 +81,18 @@ def build_ensemble(
         test_stack = test_stack[[tested.index(model) for model in members]]
         found = pool_weights(valid_stack, valid_keys.actual)
         parts.append(Predictions(test_keys.keys, pool(test_stack, found), test_keys.genres))
+        of_valid.append(Predictions(valid_keys.keys, pool(valid_stack, found), valid_keys.genres))
         weights.append(pd.DataFrame({"fold": fold, "model": members, "weight": found}))
     if not parts:
         return None
-    return Ensemble(
-        Predictions(
-            pd.concat([part.keys for part in parts], ignore_index=True),
-            np.concatenate([part.probabilities for part in parts]),
-            parts[0].genres,
-        ),
-        pd.concat(weights, ignore_index=True),
+    return Ensemble(_joined(parts), _joined(of_valid), pd.concat(weights, ignore_index=True))
+
+
+def _joined(parts: Sequence[Predictions]) -> Predictions:
+    return Predictions(
+        pd.concat([part.keys for part in parts], ignore_index=True),
+        np.concatenate([part.probabilities for part in parts]),
+        parts[0].genres,
     )
 
 

@@ -11,7 +11,14 @@ import pandas as pd
 from genreflow import lineage
 from genreflow.columns import OF_DECISIONS, column_of
 from genreflow.evaluation import agreement as agree
-from genreflow.evaluation.calibration import reliability
+from genreflow.evaluation.calibration import (
+    beside_each_other,
+    calibrate,
+    calibrated_scores,
+    fit_temperatures,
+    reliability,
+    temperature_table,
+)
 from genreflow.evaluation.compare import Levels, Metrics, compare
 from genreflow.evaluation.ensemble import Ensemble, build_ensemble
 from genreflow.evaluation.learning import mean_validation_accuracy, read_histories
@@ -80,15 +87,19 @@ def evaluate(
             hard[model] = hard_vote(test)
     # Where models are set side by side track by track, each speaks through its first seed.
     single = {model: of_model["track"].of_first_seed() for model, of_model in levels.items()}
-    valid = {
-        model: soft_vote(rows.of_first_seed().of_role("valid")) for model, rows in loaded.items()
-    }
-    ensembles = _ensembles(params, valid, single)
+    valid = {model: soft_vote(rows.of_role("valid")) for model, rows in loaded.items()}
+    ensembles = _ensembles(params, {m: v.of_first_seed() for m, v in valid.items()}, single)
+    valid |= {name: ensemble.valid for name, ensemble in ensembles.items()}
     mixtures = {name: ensemble.decisions for name, ensemble in ensembles.items()}
     levels |= {name: {"track": decisions} for name, decisions in mixtures.items()}
     metrics, pairs = compare(levels, hard, split_table, params)
     tracks_of = {model: of_model["track"] for model, of_model in levels.items()}
     one_seed = single | mixtures
+    temperatures = {model: fit_temperatures(valid[model]) for model in levels}
+    calibrated = {m: calibrate(part, temperatures[m]) for m, part in tracks_of.items()}
+    n_bins = params.evaluation.calibration_bins
+    for model, part in calibrated.items():
+        metrics[model]["track"] |= calibrated_scores(part, n_bins)
     answers = read_answers(params, changed or {})
     if answers:
         answers |= {name: mixed(answers, of.weights) for name, of in ensembles.items()}
@@ -108,9 +119,8 @@ def evaluate(
         "per_run": _by_level(levels, lambda part: per_run(part, params.splits)),
         "pairs": pairs,
         "confusion": _by_level(levels, _confusion),
-        "calibration": _by_level(
-            levels, lambda part: reliability(part, params.evaluation.calibration_bins)
-        ),
+        "calibration": _calibration(levels, calibrated, n_bins),
+        "temperatures": temperature_table(temperatures),
         "agreement": agree.agreement(one_seed),
         "confused_pairs": agree.confused_pairs(single),
         "hardest_tracks": agree.hardest_tracks(single),
@@ -181,6 +191,15 @@ def _pooled(decisions: Mapping[str, Predictions], hard: Mapping[str, Codes]) -> 
         )
         parts.append(pd.concat([keys, shares], axis=1))
     return pd.concat(parts, ignore_index=True)
+
+
+def _calibration(
+    levels: Mapping[str, Levels], calibrated: Mapping[str, Predictions], n_bins: int
+) -> pd.DataFrame:
+    """Stack the reliability of all models and levels; tracks have one after calibration, too."""
+    after = {model: {"track": part} for model, part in calibrated.items()}
+    tables = [_by_level(of, lambda part: reliability(part, n_bins)) for of in (levels, after)]
+    return beside_each_other(*tables)
 
 
 def _by_level(

@@ -38,6 +38,14 @@ def temperature_of(margins: Floats, label: Integers, weight: Floats) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-5, 5), method="bounded").x))
 
 
+def as_margins(
+    probabilities: npt.NDArray[np.floating[Any]],
+) -> npt.NDArray[np.floating[Any]]:
+    """Return what a temperature of probabilities (n, n_genres) divides: their logarithms."""
+    margins: npt.NDArray[np.floating[Any]] = np.log(np.maximum(probabilities, _FLOOR))
+    return margins
+
+
 def apply_temperature(
     probabilities: npt.NDArray[np.floating[Any]], temperature: float
 ) -> npt.NDArray[np.floating[Any]]:
@@ -48,6 +56,6 @@ def apply_temperature(
     if temperature == 1:
         return probabilities
     calibrated: npt.NDArray[np.floating[Any]] = softmax(
-        np.log(np.maximum(probabilities, _FLOOR)) / temperature, axis=1
+        as_margins(probabilities) / temperature, axis=1
     )
     return calibrated

@@ -138,7 +138,10 @@ def fold_spread(table: pd.DataFrame, models: list[str]) -> Drawing:
 
 
 def reliability(table: pd.DataFrame) -> Drawing:
-    """Show accuracy against confidence for one model; `table` is its part of calibration.csv."""
+    """Show accuracy against confidence for one model, after calibration and before (dashed).
+
+    `table` is its part of calibration.csv.
+    """
     share = alt.Axis(format="%", values=[0, 0.5, 1])
     domain = alt.Scale(domain=[0, 1])
     ideal = (
@@ -146,17 +149,20 @@ def reliability(table: pd.DataFrame) -> Drawing:
         .mark_line(color=MUTED, strokeDash=[3, 3], strokeWidth=1)
         .encode(x="x:Q", y="y:Q")
     )
-    base = alt.Chart(table, width=150, height=150).encode(
-        x=alt.X("confidence:Q", title="confidence", axis=share, scale=domain),
-        y=alt.Y("accuracy:Q", title="accuracy", axis=share, scale=domain),
-    )
-    return alt.layer(
-        ideal,
-        base.mark_line(color=ACCENT, strokeWidth=1.5),
-        base.mark_circle(color=ACCENT, opacity=0.9).encode(
-            size=alt.Size("n:Q", legend=None, scale=alt.Scale(range=[12, 220]))
-        ),
-    )
+    layers = [ideal]
+    for suffix, color, dash in (("", CONTRAST, [5, 3]), ("_calibrated", ACCENT, [1, 0])):
+        columns = [f"{name}{suffix}" for name in ("confidence", "accuracy", "n")]
+        part = table.loc[table[f"n{suffix}"] > 0, columns]
+        base = alt.Chart(part, width=150, height=150).encode(
+            x=alt.X(f"{columns[0]}:Q", title="confidence", axis=share, scale=domain),
+            y=alt.Y(f"{columns[1]}:Q", title="accuracy", axis=share, scale=domain),
+        )
+        size = alt.Size(f"{columns[2]}:Q", legend=None, scale=alt.Scale(range=[12, 220]))
+        layers += [
+            base.mark_line(color=color, strokeWidth=1.5, strokeDash=dash),
+            base.mark_circle(color=color, opacity=0.9).encode(size=size),
+        ]
+    return alt.layer(*layers)
 
 
 def accuracy_by_length(table: pd.DataFrame, models: list[str]) -> Drawing:

@@ -64,6 +64,7 @@ def render_card(results: Results, model: str, cost: Cost, provenance: Provenance
             }
             for row in per_genre.to_dict("records")
         ],
+        calibrated=text.ratio(results.track(model)["ece_calibrated"]),
         confusions=_mistakes(results.table("confusion"), model),
         settings=yaml.safe_dump(params.section(registry.entry(model).section), sort_keys=False),
         chosen=_chosen(results, model),

@@ -119,6 +119,7 @@ def stability_section(results: Results, specs: dict[str, theme.Spec]) -> dict[st
             {
                 "model": model,
                 "ece": text.ratio(results.track(model)["ece"]),
+                "calibrated": text.ratio(results.track(model)["ece_calibrated"]),
                 "svg": Markup(
                     theme.static_svg(
                         charts.reliability(

@@ -51,6 +51,8 @@ EXTRA = [
     "f1_macro_hard",
     "log_loss",
     "ece",
+    "log_loss_calibrated",
+    "ece_calibrated",
     "model_mb",
     "unchanged_accuracy",
     "robust_accuracy",
@@ -104,7 +106,8 @@ def comparison_markdown(results: Results, table: pd.DataFrame, answer: str) -> s
         f"Brackets: {confidence} intervals over tracks (over groups where tracks are "
         f"grouped), one comparison at a time.{baseline} Outside data: what a model, its "
         "features or a member of an ensemble was trained on before; compare like with like. Learns "
-        "from: training tracks, and validation tracks held out. Fit: seconds to train one fold."
+        "from: training tracks, and validation tracks held out. Calibrated: with a temperature "
+        "fitted on validation tracks. Fit: seconds to train one fold."
         + (f" {robust}" if robust else "")
     )
     return "\n\n".join(parts) + "\n"
@@ -137,6 +140,7 @@ def _headline(results: Results, track: pd.DataFrame, confidence: str) -> pd.Data
                 "robust": text.percent(row["robust_accuracy"]),
                 "worst": text.percent(row["worst_accuracy"]),
                 "ECE": text.ratio(row["ece"]),
+                "ECE calibrated": text.ratio(row["ece_calibrated"]),
                 "fit [s]": text.number(row["fit_seconds"]),
                 "predict [ms/track]": text.number(row["predict_ms_per_track"]),
                 "peak memory [MB]": text.number(row["peak_rss_mb"]),
