@@ -185,7 +185,14 @@ print(json.dumps({
         "takes part": [True, False],
         "needs": ["handcrafted", "splits"],
         "evaluated": True,
-        "reruns": ["train_centroid", "robustness_centroid", "evaluate", "refit_centroid", "release", "report"],
+        "reruns": [
+            "train_centroid",
+            "robustness_centroid",
+            "evaluate",
+            "refit_centroid",
+            "release",
+            "report",
+        ],
         "schema": True,
         "yaml": True,
     }
