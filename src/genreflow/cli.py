@@ -190,6 +190,24 @@ def predict(
 
 
 @app.command()
+def serve(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Release or training, by name or folder; may be repeated. All releases."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    max_mb: Annotated[float, typer.Option(min=0.001, help="Largest upload [MB].")] = 100,
+    max_minutes: Annotated[float, typer.Option(min=0.05, help="Longest file [min].")] = 20,
+    jobs: Annotated[int, typer.Option(min=1, max=256, help="Files heard at the same time.")] = 2,
+) -> None:
+    """Open a page on this machine: drop a file, see its genres over time."""
+    from genreflow.serve.command import start
+
+    start(model or [], host, port, max_mb, max_minutes, jobs)
+
+
+@app.command()
 def leaderboard(
     report: Annotated[Path, typer.Argument(help="Folder of the report.")] = Path("results/report"),
 ) -> None:

@@ -15,6 +15,7 @@ from genreflow.audio.stretches import Stretch, excerpt_of, stretches
 from genreflow.models.base import ModelFileError
 from genreflow.models.pooling import pool
 from genreflow.models.temperature import apply_temperature
+from genreflow.params import Audio
 from genreflow.prediction.answer import Answer, Part, best
 from genreflow.prediction.release import Release
 from genreflow.prediction.voter import Doubles, Sound, Voter
@@ -56,6 +57,11 @@ class Classifier:
         self.classes_: npt.NDArray[np.str_] = np.array(release.genres)
         self._voters = tuple(voters)
         self._audio = voters[0].audio
+
+    @property
+    def audio(self) -> Audio:
+        """How files are decoded for it."""
+        return self._audio
 
     @property
     def sample_rate(self) -> int:

@@ -36,7 +36,7 @@ def load(model: str | Path = RELEASES) -> Classifier:
     ModelFileError
         There is no such model, or it can't be read.
     """
-    folder = _find(model)
+    folder = find(model)
     if (folder / INDEX).is_file():
         folder = folder / read_index(folder).best
     if (folder / RELEASE).is_file():
@@ -72,7 +72,8 @@ def _of_trainings(name: str, folders: Sequence[Path]) -> Classifier:
     return Classifier(release, voters)
 
 
-def _find(model: str | Path) -> Path:
+def find(model: str | Path) -> Path:
+    """Return the folder of a model or of all releases; see :func:`load`."""
     folder = Path(model)
     if folder.is_dir():
         return folder

@@ -1,0 +1,336 @@
+"""``genreflow serve``: what the page's server answers, and the page in a real browser."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from starlette.testclient import TestClient
+
+from genreflow import registry
+from genreflow.prediction.load import load
+from genreflow.serve import pool as pools
+from genreflow.serve.app import Limits, Offered, create_app
+from genreflow.serve.command import ServeError, offered, start
+from genreflow.training import train
+from tests.conftest import ROOT
+from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
+
+NAMES = ("xgb_mel", "svm_handcrafted")
+LIMITS = Limits(megabytes=2, minutes=1.5, jobs=2)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def models(corpus, tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    for name in NAMES:
+        features = corpus.features(*registry.entry(name).reads)
+        train(name, "0", corpus.params, features, corpus.splits, root / name / "0")
+    return [Offered(name, str(root / name / "0"), 0.8, GENRES) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def client(models):
+    with TestClient(create_app(models, LIMITS), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory):
+    """A minute and ten seconds of all genres, one after the other, and some silence."""
+    rng = np.random.default_rng(1)
+    parts = [np.tile(sound_of(genre, rng), 10) for genre in GENRES]
+    path = tmp_path_factory.mktemp("song") / "song <b>one.flac"
+    soundfile.write(path, np.concatenate([*parts, np.zeros(10 * RATE)]), RATE)
+    return path
+
+
+def post(client, content, **query):
+    query.setdefault("models", ",".join(NAMES))
+    return client.post("/api/predict", params=query, content=content)
+
+
+def test_an_upload_gets_what_the_classifier_says_of_the_file(client, models, song):
+    found = post(client, song.read_bytes(), name=song.name).json()
+    assert found["seconds"] == pytest.approx(70)
+    assert [said["name"] for said in found["models"]] == list(NAMES)
+    for model, said in zip(models, found["models"], strict=True):
+        answer = load(model.folder).hear(song)
+        np.testing.assert_allclose(said["probabilities"], answer.probabilities, atol=5e-5)
+        assert [part["start"] for part in said["parts"]] == [p.start for p in answer.parts]
+        assert said["genres"] == list(GENRES)
+
+
+def test_the_spectrogram_is_a_small_image_of_the_whole_file(client, song):
+    found = post(client, song.read_bytes()).json()
+    kind, _, content = found["spectrogram"].partition(",")
+    image = base64.b64decode(content)
+    assert kind == "data:image/png;base64"
+    width, height = (int.from_bytes(image[i : i + 4], "big") for i in (16, 20))
+    assert (width, height) == (700, 96)
+    assert len(image) < 200_000
+
+
+def test_one_model_is_asked_where_none_is_named(client, song):
+    found = client.post("/api/predict", content=song.read_bytes()).json()
+    assert [said["name"] for said in found["models"]] == [NAMES[0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason"),
+    [
+        (b"", 422, "is empty"),
+        (b"no audio at all", 422, "can't read it"),
+        (bytes(2_000_001), 413, "larger than 2 MB, the limit of --max-mb"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(client, content, status, reason):
+    response = post(client, content, name="upload.mp3")
+    assert response.status_code == status
+    assert reason in response.json()["error"]
+
+
+def test_a_file_that_goes_on_too_long_is_refused_with_the_limit(client, tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, 100 * RATE)
+    soundfile.write(tmp_path / "long.flac", noise, RATE, subtype="PCM_S8")
+    response = post(client, (tmp_path / "long.flac").read_bytes())
+    assert response.status_code == 413
+    assert "lasts longer than 1.5 minutes, the limit of --max-minutes" in response.json()["error"]
+
+
+def test_a_silent_file_is_refused_and_a_model_that_is_not_there(client, tmp_path):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(3 * RATE), RATE)
+    assert "is silent" in post(client, (tmp_path / "silent.wav").read_bytes()).json()["error"]
+    response = post(client, b"x", models="polka")
+    assert response.status_code == 404
+    assert response.json()["error"] == f"no such model: polka; there are {', '.join(NAMES)}"
+
+
+def test_uploads_leave_no_files_behind(client, song, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    post(client, song.read_bytes(), name=song.name)
+    post(client, b"no audio", name="../../../etc/passwd")
+    post(client, bytes(2_000_001))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_uploads_at_once_all_get_their_own_answer(client, models, corpus):
+    tracks = [corpus.track(f"{genre}/{i}.wav") for i in range(4) for genre in GENRES]
+    with ThreadPoolExecutor(len(tracks)) as threads:
+        found = list(threads.map(lambda path: post(client, path.read_bytes()).json(), tracks))
+    classifiers = [load(model.folder) for model in models]
+    for path, answer in zip(tracks, found, strict=True):
+        for classifier, said in zip(classifiers, answer["models"], strict=True):
+            expected = classifier.predict_proba(path)[0]
+            np.testing.assert_allclose(said["probabilities"], expected, atol=5e-5)
+
+
+def test_more_than_the_queue_holds_are_turned_away(client, song, monkeypatch):
+    monkeypatch.setattr(pools, "WAITING", 0)
+    response = post(client, song.read_bytes())
+    assert response.status_code == 503
+    assert "try again" in response.json()["error"]
+
+
+def test_a_worker_that_dies_takes_no_other_upload_with_it(client, song):
+    for process in client.app.state.pool._workers._processes.values():
+        process.kill()
+    statuses = [post(client, song.read_bytes()).status_code for _ in range(3)]
+    assert statuses[-1] == 200
+    assert set(statuses) <= {200, 422}
+
+
+def test_other_hosts_and_other_pages_are_refused(client, song):
+    response = client.get("/api/models", headers={"host": "evil.example"})
+    assert response.status_code == 400
+    origin = {"origin": "https://evil.example"}
+    response = client.post("/api/predict", content=song.read_bytes(), headers=origin)
+    assert response.status_code == 403
+    own = {"origin": "http://127.0.0.1"}
+    assert client.post("/api/predict", content=song.read_bytes(), headers=own).status_code == 200
+
+
+def test_the_page_may_load_nothing_from_elsewhere(client):
+    page = client.get("/")
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'")
+    for path in re.findall(r'(?:src|href)="(.*?)"', page.text):
+        assert path.startswith("/static/")
+        assert client.get(path).status_code == 200
+    script = client.get("/static/app.js").text
+    assert "innerHTML" not in script
+    assert "http" not in script
+
+
+def test_the_models_are_listed_with_what_vouches_for_them(client):
+    about = client.get("/api/models").json()
+    assert [model["name"] for model in about["models"]] == list(NAMES)
+    assert about["models"][0] == {"name": "xgb_mel", "accuracy": 0.8, "genres": list(GENRES)}
+    assert about["limits"] == {"megabytes": 2, "minutes": 1.5, "jobs": 2}
+
+
+def test_the_command_names_a_model_or_an_address_that_cannot_be(models, tmp_path, monkeypatch):
+    from genreflow.models.base import ModelFileError
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelFileError, match="no such model"):
+        offered([])
+    folder = models[0].folder
+    assert offered([folder]) == [Offered("xgb_mel/0", folder, None, GENRES)]
+    with pytest.raises(ServeError, match="can't be listened on"):
+        start([folder], "203.0.113.7", 1, 1, 1, 1)
+
+
+# In a real browser, with a server of its own.
+
+
+@pytest.fixture(scope="module")
+def address(models):
+    command = [sys.executable, "-m", "genreflow", "serve", "--port", "0", "--jobs", "1"]
+    for model in models:
+        command += ["--model", model.folder]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert server.stdout is not None
+    found = re.match(r"(http://127\.0\.0\.1:\d+) ", server.stdout.readline())
+    assert found
+    yield found[1]
+    server.send_signal(2)
+    assert server.wait(30) == 130
+
+
+@pytest.fixture
+def browser(address, tmp_path):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("Chromium or ChromeDriver is not installed (Debian: chromium-driver)")
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+        *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+        *("--autoplay-policy=no-user-gesture-required", f"--user-data-dir={tmp_path / 'profile'}"),
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = Chrome(options=options, service=ChromeService(driver))
+    try:
+        chrome.get(address)
+        until(lambda: chrome.find_elements("css selector", "#models input"))
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def until(found, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, "the page never got there"
+        time.sleep(0.1)
+    return value
+
+
+def upload(browser, *paths):
+    browser.find_element("id", "files").send_keys("\n".join(map(str, paths)))
+    until(lambda: browser.find_elements("css selector", "article"))
+    until(lambda: not browser.find_elements("css selector", ".state.busy"))
+
+
+def card_of(browser, name):
+    cards = browser.find_elements("css selector", "article")
+    (card,) = [c for c in cards if c.find_element("tag name", "h2").text == name]
+    return card
+
+
+def texts(element, selector):
+    return [found.text for found in element.find_elements("css selector", selector)]
+
+
+@pytest.mark.browser
+def test_files_are_heard_compared_and_played_in_step(browser, address, song, corpus, tmp_path):
+    (tmp_path / "bad.mp3").write_text("no audio")
+    second = shutil.copy(corpus.track("hiss/9.wav"), tmp_path / "hiss.wav")
+    browser.find_elements("css selector", "#models input")[1].click()
+    upload(browser, song, second, tmp_path / "bad.mp3")
+    bad = card_of(browser, "bad.mp3")
+    assert "Can't be used" in bad.find_element("class name", "state").text
+    hiss = card_of(browser, "hiss.wav")
+    assert [text.split()[0] for text in texts(hiss, "li:first-child")] == ["hiss", "hiss"]
+    card = card_of(browser, song.name)
+    assert texts(card, ".answer h3") == ["xgb_mel/0", "svm_handcrafted/0"]
+    pieces = card.find_elements("css selector", ".lane:first-child button")
+    assert len(pieces) == 3
+    # Stretch, picture, slider and player go together.
+    pieces[1].click()
+    state = """
+        const card = arguments[0], box = card.querySelector('.picture').getBoundingClientRect();
+        const head = card.querySelector('.playhead').getBoundingClientRect();
+        const slider = Number(card.querySelector('input').value);
+        const share = (head.left - box.left) / box.width;
+        return [card.querySelector('audio').currentTime, slider, 70 * share]
+        """
+    until(lambda: browser.execute_script(state, card)[0] == pytest.approx(30, abs=0.1))
+    assert browser.execute_script(state, card) == pytest.approx([30, 30, 30], abs=0.3)
+    browser.execute_script("arguments[0].querySelector('audio').play()", card)
+    until(lambda: browser.execute_script(state, card)[2] > 30.5)
+    assert np.ptp(browser.execute_script(state, card)) < 0.5
+    # Nothing was asked of anybody else, and nothing complained but the refused file.
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [
+        message["params"]["request"]["url"]
+        for message in asked
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    of_the_network = [url for url in urls if url.startswith(("http", "ws", "ftp"))]
+    assert len(of_the_network) > 3
+    assert all(url.startswith(address) for url in of_the_network)
+    complaints = [entry["message"] for entry in browser.get_log("browser")]
+    assert all("bad.mp3" in complaint for complaint in complaints)
+
+
+@pytest.mark.browser
+def test_the_page_needs_neither_a_mouse_nor_a_wide_screen(browser, song):
+    from selenium.webdriver import ActionChains, Keys
+
+    metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    assert browser.switch_to.active_element.get_attribute("id") == "files"
+    ActionChains(browser).send_keys(Keys.TAB, Keys.TAB, Keys.SPACE).perform()
+    assert [box.is_selected() for box in browser.find_elements("name", "model")] == [True, True]
+    upload(browser, song)
+    card = card_of(browser, song.name)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+    slider = card.find_element("css selector", ".seek input")
+    slider.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert float(slider.get_attribute("value")) == pytest.approx(0.2)
+    summary = card.find_element("css selector", "summary")
+    summary.send_keys(Keys.ENTER)
+    rows = texts(card, "tbody tr")
+    times = [row.split()[:2] for row in rows]
+    assert times == [["0:00", "0:30"], ["0:30", "1:00"], ["1:00", "1:10"]]
+    assert "silent" in rows[2]
+    status = browser.find_element("id", "status").get_attribute("textContent")
+    assert status.startswith(f"{song.name}: ")
+
+
+def test_docs_and_readme_show_the_page():
+    assert (ROOT / "docs/images/serve.png").stat().st_size < 250_000
+    assert "docs/images/serve.png" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "genreflow serve" in Path(ROOT / "docs/serve.md").read_text(encoding="utf-8")
