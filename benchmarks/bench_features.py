@@ -36,8 +36,9 @@ from rich.progress import track as progress
 from rows import Row, write
 
 from genreflow import lineage
-from genreflow.audio.cache import FULL_SCALE, AudioShard, Samples
+from genreflow.audio.cache import AudioShard
 from genreflow.audio.decode import decode
+from genreflow.audio.samples import FULL_SCALE, Samples
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.features.handcrafted.extract import extract

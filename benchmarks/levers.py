@@ -25,8 +25,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from genreflow.audio.augment import make_copies
-from genreflow.audio.cache import Samples
 from genreflow.audio.decode import decode
+from genreflow.audio.samples import Samples
 from genreflow.features.handcrafted.extract import extract
 from genreflow.models.grid import preparation
 from genreflow.params import Audio

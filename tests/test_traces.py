@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genreflow.audio import chain
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.audio.traces import measure
 
 RATE = 22050

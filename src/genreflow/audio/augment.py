@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from genreflow.audio import chain
-from genreflow.audio.cache import FULL_SCALE, Samples
 from genreflow.audio.chain import Amplitudes
+from genreflow.audio.samples import FULL_SCALE, Samples
 from genreflow.params import Audio, Recipe
 from genreflow.store.files import text_sha256
 

@@ -12,18 +12,12 @@ from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from genreflow.audio.samples import Samples
 from genreflow.store.files import text_sha256
 from genreflow.store.stamp import REMEDY, StaleArtifactError, Stamp
 from genreflow.store.tables import stamp_of
-
-Samples = npt.NDArray[np.int16]
-
-FULL_SCALE = 32768
-"""An int16 sample divided by this is the amplitude in [-1, 1)."""
 
 AUDIO_SCHEMA = pa.schema(
     [

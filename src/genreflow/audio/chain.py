@@ -22,7 +22,7 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
-from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.samples import FULL_SCALE, Samples
 
 Amplitudes = npt.NDArray[np.float32]
 Codec = Literal["mp3", "opus"]

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
-from genreflow.audio.cache import FULL_SCALE, Samples
 from genreflow.audio.excerpt import Excerpt, listen
 from genreflow.audio.ffmpeg import FfmpegError, FfmpegMissingError, FfmpegStream
+from genreflow.audio.samples import FULL_SCALE, Samples
 from genreflow.audio.sndfile import MISSED_SECONDS, SndfileStream
 from genreflow.audio.stream import SAMPLE_RATES, Stream
 from genreflow.errors import GenreflowError

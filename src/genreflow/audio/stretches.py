@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genreflow.audio.cache import Samples
 from genreflow.audio.decode import RejectedError, SilentError, decode, prepare
 from genreflow.audio.excerpt import mix
 from genreflow.audio.ffmpeg import FfmpegError, FfmpegStream
+from genreflow.audio.samples import Samples
 from genreflow.audio.sndfile import SndfileStream
 from genreflow.audio.stream import Floats, Stream
 from genreflow.params import Audio

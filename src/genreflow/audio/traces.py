@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.signal
 
-from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.samples import FULL_SCALE, Samples
 
 _BAND_HZ = 250.0
 _LOWEST_CUT_HZ = 2000.0

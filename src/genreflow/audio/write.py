@@ -13,8 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from genreflow.audio.augment import make_copies
-from genreflow.audio.cache import AUDIO_SCHEMA, MANIFEST_SCHEMA, Samples, audio_digest
+from genreflow.audio.cache import AUDIO_SCHEMA, MANIFEST_SCHEMA, audio_digest
 from genreflow.audio.decode import UNKNOWN, RejectedError, decode
+from genreflow.audio.samples import Samples
 from genreflow.corpus.scan import TrackFile
 from genreflow.params import Audio
 from genreflow.store.files import atomic, file_sha256

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from genreflow.audio.cache import FULL_SCALE, AudioShard, Samples
+from genreflow.audio.cache import AudioShard
+from genreflow.audio.samples import FULL_SCALE, Samples
 from genreflow.features.mel.levels import log_mel
 from genreflow.features.stft import Floats, bin_frequencies, mel_filters
 from genreflow.registry.mel import Mel

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.samples import FULL_SCALE, Samples
 
 LEVEL = 0.1
 """Root mean square of the parts of a track that sound, once normalised: -20 dB full scale."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 
 SILENT_DB = 50.0
 """Silent is what lies so far below the loud parts of the same track."""

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import scipy.fft
 from scipy.sparse import csr_array
 
-from genreflow.audio.cache import FULL_SCALE, Samples
+from genreflow.audio.samples import FULL_SCALE, Samples
 
 Floats = npt.NDArray[np.float32]
 

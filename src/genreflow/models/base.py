@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from genreflow import registry
 from genreflow.errors import GenreflowError
@@ -22,6 +21,8 @@ from genreflow.registry.entry import ModelSection
 from genreflow.section import PositiveInt
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from genreflow.models.checkpoint import Checkpoint
 
 READ_ROWS = 256

@@ -12,14 +12,11 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.feature_selection import SelectPercentile, f_classif
-from sklearn.metrics import recall_score
-from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
@@ -27,6 +24,9 @@ from genreflow.features.rows import Floats, Integers
 from genreflow.models import runtime
 from genreflow.models.base import Examples
 from genreflow.registry.grid import GridSection, Scaling
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,8 @@ def _divide(label: Integers, group: Integers, params: GridSection) -> Folds:
     count = min(params.inner_folds, int(np.bincount(label).max()), len(np.unique(group)))
     if count < 2:
         return []
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=params.seed)
     folds = []
     for seen, unseen in splitter.split(np.zeros(len(label)), label, group):
@@ -169,6 +171,9 @@ def search(
     table : DataFrame
         One row per candidate, the best first: params (JSON), mean, std, rank of the accuracy.
     """
+    import pandas as pd
+    from sklearn.model_selection import GridSearchCV
+
     own = np.flatnonzero(train.copy == 0)
     tracks = train.take(own)
     values, label = read(tracks)
@@ -241,6 +246,8 @@ def _accuracy(classifier: Any, values: Floats, label: Integers) -> float:
 
 
 def _balanced_accuracy(classifier: Any, values: Floats, label: Integers) -> float:
+    from sklearn.metrics import recall_score
+
     decided = _decisions(classifier, values)
     return float(recall_score(label, decided, labels=np.unique(label), average="macro"))
 

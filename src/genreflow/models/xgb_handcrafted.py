@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import xgboost as xgb
 from sklearn.pipeline import Pipeline
 
@@ -17,6 +16,9 @@ from genreflow.models.choosing import Choices, commonest
 from genreflow.models.reading import reading
 from genreflow.registry.entry import GRID, IMPORTANCE
 from genreflow.registry.xgb_handcrafted import XgbHandcraftedSection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class XgbHandcrafted(Model[XgbHandcraftedSection]):
@@ -60,6 +62,8 @@ class XgbHandcrafted(Model[XgbHandcraftedSection]):
 
     def _importance(self) -> pd.DataFrame:
         """Return feature and gain: its share of the gain of all splits, the largest first."""
+        import pandas as pd
+
         names = self.prepare.get_feature_names_out(list(self.signature.feature_names))
         scores = self.trees.get_score(importance_type="total_gain")
         gain = pd.Series({str(names[int(key[1:])]): value for key, value in scores.items()})

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xgboost as xgb
 
 from genreflow.features.rows import Floats
@@ -39,6 +38,8 @@ class XgbMel(Model[XgbMelSection]):
 
     def fit(self, train: Examples, valid: Examples) -> FitResult:
         """Boost until the validation loss of evenly spaced windows stops falling."""
+        import pandas as pd
+
         p = self.params
         seen = self._windows(train)
         unseen = self._windows(valid, ref=seen)

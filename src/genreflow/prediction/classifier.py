@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from genreflow.audio.decode import RejectedError, prepare
 from genreflow.audio.stretches import Stretch, excerpt_of, stretches
@@ -19,6 +19,9 @@ from genreflow.params import Audio
 from genreflow.prediction.answer import Answer, Part, best
 from genreflow.prediction.release import Release
 from genreflow.prediction.voter import Doubles, Sound, Voter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Classifier:
@@ -186,6 +189,8 @@ class Classifier:
 
 def timeline_of(answer: Answer) -> pd.DataFrame:
     """Return start, end, genre, probability and the probabilities of an answer's stretches."""
+    import pandas as pd
+
     rows = []
     for part in answer.parts:
         genre, probability, values = "", np.nan, np.full(len(answer.genres), np.nan)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genreflow import registry
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.rows import Floats
 from genreflow.models.base import ModelFileError
 from genreflow.models.loading import answer, load_model

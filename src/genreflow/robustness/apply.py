@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from genreflow.audio import chain
-from genreflow.audio.cache import Samples
 from genreflow.audio.chain import Amplitudes
+from genreflow.audio.samples import Samples
 
 _Change = Callable[[Amplitudes, int, np.random.Generator], Amplitudes]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from genreflow import lineage
-from genreflow.audio.cache import Samples
 from genreflow.audio.decode import decode
+from genreflow.audio.samples import Samples
 from genreflow.corpus.layout import read_layout
 from genreflow.corpus.scan import list_shards
 from genreflow.errors import GenreflowError

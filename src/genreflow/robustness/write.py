@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from genreflow import lineage
-from genreflow.audio.cache import FULL_SCALE, AudioShard, Samples
+from genreflow.audio.cache import AudioShard
 from genreflow.audio.decode import RejectedError, swing_of
+from genreflow.audio.samples import FULL_SCALE, Samples
 from genreflow.features.rows import Floats, Integers
 from genreflow.folds import changed_folds
 from genreflow.params import Params

@@ -13,17 +13,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genreflow.audio.cache import AudioShard, Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.embedding.encoders import Encoder, open_encoder
 from genreflow.features.embedding.read import STORED, mean_over_patches
 from genreflow.features.embedding.sound import Sound
 from genreflow.features.rows import FeaturesError, Floats
 from genreflow.registry.embedding import Embedding
 from genreflow.store.archive import member, new_archive
-from genreflow.store.stamp import Stamp
+
+if TYPE_CHECKING:
+    from genreflow.audio.cache import AudioShard
+    from genreflow.store.stamp import Stamp
 
 
 def _encoders(params: Embedding) -> tuple[Encoder, ...]:

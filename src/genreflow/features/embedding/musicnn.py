@@ -20,7 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.embedding.weights import LAYERS, Weights
 from genreflow.features.rows import Floats
 from genreflow.features.stft import frame_count, mel_filters, power_blocks

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.gain import LEVEL, amplitude_scale
 from genreflow.features.rows import Floats, Integers
 from genreflow.features.sounding import without_silence_around

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.gain import amplitude_scale
 from genreflow.features.handcrafted import rhythm, tonal, waveform
 from genreflow.features.handcrafted.spectral import Spectral, spectral

@@ -15,19 +15,21 @@ G. Tzanetakis and P. Cook, "Musical genre classification of audio signals", IEEE
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
-from genreflow.audio.cache import AudioShard, Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.handcrafted import extended, rhythm, waveform
 from genreflow.features.handcrafted.analysis import Analysis, Group, analyse
 from genreflow.features.handcrafted.spectral import mfcc
 from genreflow.features.handcrafted.summary import PLAIN, ROBUST, summarise
 from genreflow.features.stft import Floats
 from genreflow.registry.handcrafted import Handcrafted
-from genreflow.store.stamp import Stamp
-from genreflow.store.tables import write_table
+
+if TYPE_CHECKING:
+    from genreflow.audio.cache import AudioShard
+    from genreflow.store.stamp import Stamp
 
 _SERIES = ("centroid", "rolloff", "onset", "rms", "zcr", "contrast", "bandwidth", "flatness")
 
@@ -98,6 +100,10 @@ def write(shard: AudioShard, params: Handcrafted, out: Path, stamp: Stamp) -> No
 
     One row per track of a shard, and per copy of it, which follows.
     """
+    import pyarrow as pa
+
+    from genreflow.store.tables import write_table
+
     names = row_names(params)
     shard = shard.with_copies()
     rows = [extract(shard.samples(i), shard.sample_rate, params) for i in range(len(shard))]

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.fft
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.stft import (
     Floats,
     bin_frequencies,

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.stft import Floats, decibels
 from genreflow.registry.handcrafted import Handcrafted
 

@@ -8,18 +8,22 @@ the batch: the memory that a reader takes does not depend on the size of the cor
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from genreflow.audio.cache import AudioShard, Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.mel.levels import heard, log_mel
 from genreflow.features.mel.read import STORED
 from genreflow.features.sounding import sounds
 from genreflow.features.stft import Floats, frame_count
 from genreflow.registry.mel import Mel
 from genreflow.store.archive import member, new_archive
-from genreflow.store.stamp import Stamp
+
+if TYPE_CHECKING:
+    from genreflow.audio.cache import AudioShard
+    from genreflow.store.stamp import Stamp
 
 Integers = npt.NDArray[np.int64]
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genreflow.audio.cache import Samples
+from genreflow.audio.samples import Samples
 from genreflow.features.gain import amplitude_scale
 from genreflow.features.sounding import without_silence_around
 from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, power_blocks

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
-import pandas as pd
 
 from genreflow.features.rows import Floats
 from genreflow.models import archive, runtime
@@ -126,6 +125,8 @@ class KerasModel(KerasNetwork[P]):
         Stopping where the validation loss was lowest was tried, and cost several points: the loss
         of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
         """
+        import pandas as pd
+
         history = self._train(train, valid)
         temperature = self.calibrate(valid)
         table = pd.DataFrame(history.history)[list(CURVES)]
