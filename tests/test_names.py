@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from genreflow import registry
 from genreflow.cli import app
+from genreflow.columns import OF_ANSWERS
 from genreflow.corpus.scan import file_name, list_shards
 from genreflow.report import text
 from genreflow.report.build import build_report
@@ -207,10 +208,10 @@ def test_predictions_as_csv_hold_no_formula(tmp_path):
     features = corpus.features(*registry.entry("xgb_mel").reads)
     train("xgb_mel", "0", corpus.params, features, corpus.splits, model)
     files = [str(corpus.track("=1+1/0.wav")), "-rf.wav", "=cmd.wav"]
-    done = CliRunner().invoke(app, ["predict", "--csv", str(model), "--", *files])
+    done = CliRunner().invoke(app, ["predict", "--csv", "--model", str(model), "--", *files])
     rows = list(csv.reader(io.StringIO(done.stdout)))
-    assert rows[0] == ["track", "genre", "reason", "'=1+1", "'@SUM(1)"]
-    assert rows[1][1] == "'=1+1"
+    assert rows[0] == [*OF_ANSWERS, "'=1+1", "'@SUM(1)"]
+    assert rows[1][OF_ANSWERS.index("genre")] == "'=1+1"
     assert [row[0] for row in rows[2:]] == ["'-rf.wav", "'=cmd.wav"]
 
 

@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from genreflow.commands.predict import predict
+from genreflow.commands.similar import similar
+from genreflow.commands.tag import tag
 from genreflow.errors import GenreflowError
 
 if TYPE_CHECKING:
     from genreflow.leftovers import Wanted
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 class By(StrEnum):
@@ -42,6 +49,8 @@ class _OneLineErrors(TyperGroup):
         except GenreflowError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -169,24 +178,9 @@ def corpus_labels(
     )
 
 
-@app.command()
-def predict(
-    model: Annotated[
-        Path, typer.Argument(help="Folder of a trained model, such as results/models/cnn/0.")
-    ],
-    files: Annotated[list[Path], typer.Argument(help="Audio files.")],
-) -> None:
-    """Predict the genre of audio files; exit with 1 if one of them can't be used."""
-    from genreflow.prediction.load import load
-
-    answers = [load(model).hear(file) for file in files]
-    for answer in answers:
-        if answer.reason:
-            typer.echo(f"{answer.path}: {answer.reason}", err=True)
-        else:
-            typer.echo(f"{answer.path}: {answer.genre} ({answer.confidence:.0%})")
-    if any(answer.reason for answer in answers):
-        raise typer.Exit(1)
+app.command()(predict)
+app.command()(tag)
+app.command()(similar)
 
 
 @app.command()

@@ -15,13 +15,16 @@ OF_DECISIONS = ("model", "track_id", "genre", "fold", "seed", "predicted", "pred
 OF_CHANGED = ("fold", "track_id", "change", "genre")
 """What stands before them where a model judges changed tracks."""
 
-OF_ANSWERS = ("track", "genre", "reason")
+OF_ANSWERS = ("path", "seconds", "genre", "probability", "reason", "model")
 """What stands before them where files are predicted."""
+
+OF_STRETCHES = ("path", "start", "end", "genre", "probability", "reason", "model")
+"""What stands before them where stretches of files are."""
 
 SAME_LENGTH = 0.05
 """Clips whose lengths differ by less than this share of the longer one are equally long."""
 
-_TAKEN = {*OF_PREDICTIONS, *OF_DECISIONS, *OF_CHANGED, *OF_ANSWERS}
+_TAKEN = {*OF_PREDICTIONS, *OF_DECISIONS, *OF_CHANGED, *OF_ANSWERS, *OF_STRETCHES}
 
 
 def column_of(genre: str) -> str:

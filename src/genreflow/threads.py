@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -43,3 +47,56 @@ def quieten_tensorflow() -> None:
     exceptions all the same.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextmanager
+def without_native_notices() -> Iterator[None]:
+    """Keep from the user what libraries in C write to the standard error stream within the block.
+
+    TensorFlow announces itself before anybody can ask it not to, and libmpg123 comments on frames.
+    What Python writes there, warnings, errors and logs, gets through. For as long as it lasts the
+    stream is another one for all threads.
+    """
+    try:
+        shown = os.dup(2)
+    except OSError:  # there is no such stream
+        yield
+        return
+    before = sys.stderr
+    try:
+        if _is_the_stream_itself(before):
+            before.flush()
+            sys.stderr = os.fdopen(
+                os.dup(shown), "w", buffering=1, encoding=before.encoding, errors=before.errors
+            )
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # a device is no path of ours
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+        if sys.stderr is not before:
+            sys.stderr.close()
+            sys.stderr = before
+
+
+def _is_the_stream_itself(stream: object) -> bool:
+    try:
+        return stream is not None and stream.fileno() == 2  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Import and load within the block without looks for garbage, of which there is none.
+
+    Python looks through all objects again and again while their number grows, a tenth of the time
+    that scikit-learn takes to load. Nor are they looked through later on.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -7,7 +7,9 @@ data size of 0 tell it to, without a word. What shows it is that the file goes o
 from __future__ import annotations
 
 import mmap
+import os
 import re
+import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -60,7 +62,9 @@ class SndfileStream(AbstractContextManager["SndfileStream"]):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = file = sf.SoundFile(path)
+        # As bytes, which soundfile leaves alone: a name need not be text. On Windows it always is.
+        name = path if sys.platform == "win32" else os.fsencode(path)
+        self._file = file = sf.SoundFile(name)
         self._position = 0
         self.codec = f"{file.format}/{file.subtype}"
         self.sample_rate: int = file.samplerate

@@ -212,11 +212,16 @@ def scan_shard(root: Path, shard: Shard) -> Scan:
     return Scan(tuple(sorted(files, key=lambda file: file.track_id)), tuple(sorted(ignored)))
 
 
-def walk(root: Path, folder: Path) -> Iterator[tuple[str, Path, bool]]:
+def walk(root: Path, folder: Path, *, text_alone: bool = True) -> Iterator[tuple[str, Path, bool]]:
     """Yield every file below `folder`: its name, its path, and whether it may be audio.
 
     The name is the path relative to `root`, POSIX, with whatever is no text replaced. What may be
     audio is not hidden, has a name that is text, an extension of audio, and doesn't block a reader.
+
+    Parameters
+    ----------
+    text_alone
+        Whether names must be text: tables hold no others.
 
     Raises
     ------
@@ -226,7 +231,8 @@ def walk(root: Path, folder: Path) -> Iterator[tuple[str, Path, bool]]:
     for entry, hidden in _walk(folder):
         path = Path(entry.path)
         name = path.relative_to(root).as_posix()
-        yield _printable(name), path, not hidden and _is_text(name) and _may_be_audio(entry)
+        named = not text_alone or _is_text(name)
+        yield _printable(name), path, not hidden and named and _may_be_audio(entry)
 
 
 def _walk(

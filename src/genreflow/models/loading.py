@@ -16,6 +16,7 @@ from genreflow.models.libraries import difference, libraries_of
 from genreflow.models.metadata import Metadata, read_metadata
 from genreflow.models.reading import reading
 from genreflow.registry.entry import METADATA, ModelSection, RegistryError
+from genreflow.threads import without_native_notices
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,9 @@ def create(section: ModelSection, signature: Signature) -> Model[Any]:
         There is no such model.
     """
     module, _, name = registry.entry(signature.model).implementation.partition(":")
-    model: Model[Any] = getattr(import_module(module), name)(section, signature)
+    with without_native_notices():
+        implementation = getattr(import_module(module), name)
+    model: Model[Any] = implementation(section, signature)
     return model
 
 

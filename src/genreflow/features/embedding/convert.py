@@ -17,6 +17,7 @@ from genreflow.errors import GenreflowError
 from genreflow.features.embedding.weights import ENCODERS, LAYERS, STORED, Encoder, Layer
 from genreflow.features.rows import Floats
 from genreflow.store.archive import member, new_archive
+from genreflow.threads import without_native_notices
 
 _PACKAGE = "the unpacked folder `musicnn` of the wheel of musicnn 0.1.0"
 _NORM_PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
@@ -90,7 +91,8 @@ def _scale_and_offset(
 
 
 def _read(folder: Path, place: str, parts: tuple[str, ...]) -> list[Floats]:
-    import tensorflow as tf
+    with without_native_notices():
+        import tensorflow as tf
 
     try:
         # The files have no name before the dot. `tf.train.load_checkpoint` would take the prefix

@@ -17,7 +17,7 @@ from genreflow.errors import GenreflowError
 from genreflow.features.embedding.sound import Sound, cut
 from genreflow.features.rows import Floats
 from genreflow.registry.embedding import BUILT_IN, HUB, ONNX, Embedding
-from genreflow.threads import limit_tensorflow
+from genreflow.threads import limit_tensorflow, without_native_notices
 
 _LARGEST_BATCH = 8
 _LEAST = 1e-5
@@ -76,7 +76,8 @@ class _Tagger:
     """One of the taggers that `make transfer` fetches."""
 
     def __init__(self, name: str, params: Embedding) -> None:
-        import keras
+        with without_native_notices():
+            import keras
 
         from genreflow.features.embedding import musicnn, weights
 

@@ -1,0 +1,1 @@
+"""The commands that hear files; each imports what it needs when it runs."""
