@@ -120,3 +120,38 @@ def torchaudio_mel(sample_rate: int) -> Handle:
             return 10 * torch.log10(torch.clamp(transform(torch.from_numpy(y)), min=1e-10))
 
     return handle
+
+
+def essentia_music_extractor() -> Callable[[str], object]:
+    """Describe a file with essentia's extractor, which its genre classifiers (SVMs) read."""
+    import essentia
+    import essentia.standard as es
+
+    essentia.log.infoActive = False
+    extractor = es.MusicExtractor(
+        **{f"{part}Stats": ["mean", "stdev"] for part in ("lowlevel", "rhythm", "tonal")}
+    )
+    return lambda path: extractor(path)
+
+
+def musicnn_tagger() -> Callable[[str], object]:
+    """Tag a file with musicnn, as it is rebuilt here: 50 tags for every three seconds."""
+    from pathlib import Path
+
+    from genreflow.audio.stretches import stretches
+    from genreflow.features.embedding.encoders import EncoderError
+    from genreflow.features.embedding.extract import embed
+    from genreflow.params import Audio
+    from genreflow.registry.embedding import Embedding
+
+    audio, tags = Audio(), Embedding(encoder=["musicnn-msd"], layers=["tags"])
+
+    def handle(path: str) -> object:
+        heard = stretches(Path(path), audio, audio.max_seconds)
+        return [embed(s.samples, audio.sample_rate, tags) for s in heard if s.samples is not None]
+
+    try:
+        embed(np.ones(audio.sample_rate * 4, dtype=np.int16), audio.sample_rate, tags)
+    except EncoderError as error:
+        raise ImportError(str(error)) from None
+    return handle

@@ -17,7 +17,7 @@ import typer
 from rows import FOLDER, Row, markdown, show
 
 HERE = Path(__file__).resolve().parent
-BENCHMARKS = ("features", "training", "workflow")
+BENCHMARKS = ("features", "training", "predict", "workflow")
 SYNTHETIC = Path(".cache/benchmarks/corpus")
 
 
