@@ -274,7 +274,7 @@ def test_the_examples_of_the_documentation_run(releases, corpus, tmp_path, monke
     shutil.copytree(releases, tmp_path / "results/release")
     shutil.copy(corpus.track("hiss/9.wav"), tmp_path / "song.wav")
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs/prediction.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/releases.md").read_text(encoding="utf-8")
     namespace = {}
     for code in re.findall(r"```python\n(.*?)```", text, re.S):
         exec(code, namespace)
