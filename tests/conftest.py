@@ -317,9 +317,10 @@ def built(tmp_path_factory) -> Project:
                     "robustness.enabled": True,
                     "robustness.changes": ["treble_down", "one_channel"],
                     "robustness.windows_per_track": 2,
+                    "release.resnet50": True,
                 }
             )
-            project.run("dvc", "repro", "report")
+            project.run("dvc", "repro", "report", "release")
             project.git("add", "-A")
             project.git("commit", "-q", "-m", "Run")
             (project.folder / ".git/built").touch()

@@ -37,7 +37,7 @@ def test_a_clone_that_pulls_from_a_remote_has_nothing_to_do(project, tmp_path):
     refused = other.run("bash", "workflow/sync.sh", check=False)
     assert refused.returncode == 1
     assert "train@cnn" in refused.stderr
-    other.run("dvc", "pull", "report", "--with-deps")
+    other.run("dvc", "pull", "report", "release", "--with-deps")
     other.run("bash", "workflow/sync.sh")
     assert plan(other).jobs == {}
     other.edit(**{"models.svm_mel.C": 0.5})
@@ -55,7 +55,7 @@ def test_going_back_to_an_older_commit(project):
     difference = project.run("dvc", "metrics", "diff", "HEAD~1").stdout
     assert "svm_mel.track" in difference
     project.git("checkout", "-q", "HEAD~1")
-    project.run("dvc", "checkout", "report", "--with-deps")
+    project.run("dvc", "checkout", "report", "release", "--with-deps")
     project.run("bash", "workflow/sync.sh")
     assert plan(project).jobs == {}
     new = pd.read_csv(project.folder / "results/report/comparison.csv")
@@ -138,7 +138,7 @@ def test_no_output_is_written_through_a_link_into_dvcs_cache(project, link):
     cache = project.folder / ".dvc/cache"
     kept = set(cache.rglob("*"))
     project.run("dvc", "config", "cache.type", link)
-    project.run("dvc", "checkout", "--relink", "report", "--with-deps")
+    project.run("dvc", "checkout", "--relink", "report", "release", "--with-deps")
     predictions = project.folder / "results/models/svm_mel/0/predictions.parquet"
     assert predictions.is_symlink() == (link == "symlink")
     assert predictions.stat().st_nlink > (link == "hardlink")
@@ -225,7 +225,7 @@ def test_mixed_artifacts_of_two_corpora_are_refused(project, built):
 
 
 def test_an_experiment_reruns_and_shows_what_changed(project):
-    project.run("dvc", "exp", "run", "-S", "models.svm_mel.C=0.3", "report")
+    project.run("dvc", "exp", "run", "-S", "models.svm_mel.C=0.3", "report", "release")
     shown = project.run("dvc", "exp", "show", "--csv").stdout
     header, *rows = shown.splitlines()
     assert "models.svm_mel.C" in header
@@ -269,10 +269,14 @@ def test_both_doors_train_the_models_that_are_compared_and_no_other(project):
     before = (project.folder / "params.yaml").read_bytes()
     project.edit(**{"evaluation.models": ["xgb_mel"], "models.xgb_mel.max_depth": 3})
     studies = {"naive", "ungrouped", "corpus_size"}
-    rest = {*studies, "evaluate", "report"}
-    assert set(plan(project).jobs) == {"train_xgb_mel", "robustness_xgb_mel", *rest}
-    assert reproduced(project) == {"train@xgb_mel", "robustness@xgb_mel", *rest}
-    assert [path.name for path in (project.folder / "results/models").iterdir()] == ["xgb_mel"]
+    rest = {*studies, "evaluate", "report", "release"}
+    steps = ("train", "robustness", "refit")
+    assert set(plan(project).jobs) == {*(f"{step}_xgb_mel" for step in steps), *rest}
+    assert reproduced(project) == {*(f"{step}@xgb_mel" for step in steps), *rest}
+    for folder in ("models", "refit"):
+        assert [path.name for path in (project.folder / "results" / folder).iterdir()] == [
+            "xgb_mel"
+        ]
     metrics = json.loads((project.folder / "results/report/metrics.json").read_text())
     assert set(metrics) == {"xgb_mel"}
     (project.folder / "params.yaml").write_bytes(before)
@@ -352,7 +356,10 @@ def test_prune_lists_what_is_not_asked_for_and_asks(project):
     assert "results/models/xgb_mel" not in refused.stdout
     assert (project.folder / "results/models/cnn/0").is_dir()
     project.run("python", "-m", "genreflow", "prune", "--yes")
-    assert [path.name for path in (project.folder / "results/models").iterdir()] == ["xgb_mel"]
+    for folder in ("models", "refit"):
+        assert [path.name for path in (project.folder / "results" / folder).iterdir()] == [
+            "xgb_mel"
+        ]
     said = project.run("python", "-m", "genreflow", "prune").stdout
     assert said == "Nothing to remove: params.yaml asks for all there is.\n"
 

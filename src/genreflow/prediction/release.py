@@ -20,6 +20,8 @@ from genreflow.store.files import write_json
 
 RELEASE, INDEX = "release.json", "index.json"
 """File of a release, and of a folder of releases."""
+ENCODERS = "encoders"
+"""Folder of a release that holds what embeddings are made with."""
 
 _LARGEST = 1 << 20
 

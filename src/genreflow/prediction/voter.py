@@ -15,10 +15,8 @@ from genreflow.models.base import ModelFileError
 from genreflow.models.loading import answer, load_model
 from genreflow.models.reading import reading
 from genreflow.params import Audio
+from genreflow.prediction.release import ENCODERS
 from genreflow.section import Section
-
-ENCODERS = "encoders"
-"""Folder of encoders in a release."""
 
 Doubles = npt.NDArray[np.float64]
 

@@ -16,13 +16,13 @@ from genreflow import lineage, registry
 from genreflow.models.metadata import Metadata, read_metadata
 from genreflow.params import Params
 from genreflow.prediction.release import (
+    ENCODERS,
     Index,
     Member,
     Release,
     write_index,
     write_release,
 )
-from genreflow.prediction.voter import ENCODERS
 from genreflow.ranking import best_first
 from genreflow.registry import ENSEMBLES
 from genreflow.registry.entry import METADATA
