@@ -1,16 +1,24 @@
 """``genreflow serve``: what the page's server answers, and the page in a real browser."""
 
+import asyncio
 import base64
+import contextlib
+import io
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx2 as httpx
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from starlette.testclient import TestClient
@@ -18,8 +26,9 @@ from starlette.testclient import TestClient
 from genreflow import registry
 from genreflow.prediction.load import load
 from genreflow.serve import pool as pools
-from genreflow.serve.app import Limits, Offered, create_app
-from genreflow.serve.command import ServeError, offered, start
+from genreflow.serve.app import Limits, create_app
+from genreflow.serve.command import ServeError, _names, start
+from genreflow.serve.offer import Offered, offered
 from genreflow.training import train
 from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
@@ -39,7 +48,7 @@ def models(corpus, tmp_path_factory):
     for name in NAMES:
         features = corpus.features(*registry.entry(name).reads)
         train(name, "0", corpus.params, features, corpus.splits, root / name / "0")
-    return [Offered(name, str(root / name / "0"), 0.8, GENRES) for name in NAMES]
+    return [Offered(name, str(root / name / "0"), GENRES, accuracy=0.8) for name in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +89,7 @@ def test_the_spectrogram_is_a_small_image_of_the_whole_file(client, song):
     image = base64.b64decode(content)
     assert kind == "data:image/png;base64"
     width, height = (int.from_bytes(image[i : i + 4], "big") for i in (16, 20))
-    assert (width, height) == (700, 96)
+    assert (width, height) == (1094, 96)  # the hop of 512 samples at 8 kHz makes 64 ms
     assert len(image) < 200_000
 
 
@@ -145,20 +154,122 @@ def test_more_than_the_queue_holds_are_turned_away(client, song, monkeypatch):
     assert "try again" in response.json()["error"]
 
 
-def test_a_worker_that_dies_takes_no_other_upload_with_it(client, song):
-    for process in client.app.state.pool._workers._processes.values():
+def test_a_worker_that_dies_takes_no_upload_with_it(client, song):
+    post(client, song.read_bytes())
+    workers = client.app.state.pool._workers
+    for process in workers._processes.values():
         process.kill()
-    statuses = [post(client, song.read_bytes()).status_code for _ in range(3)]
-    assert statuses[-1] == 200
-    assert set(statuses) <= {200, 422}
+    assert [post(client, song.read_bytes()).status_code for _ in range(3)] == [200] * 3
 
 
-def test_other_hosts_and_other_pages_are_refused(client, song):
-    response = client.get("/api/models", headers={"host": "evil.example"})
+def crash_or_hear(path, models, most_seconds):
+    """Stand in for a decoder that a file brings down; the others take until then."""
+    if path.read_bytes() == b"crash":
+        os._exit(11)
+    time.sleep(0.5)
+    return {"models": [{} for _ in models], "heard": path.read_text()}
+
+
+def test_a_file_that_crashes_the_decoder_is_refused_and_no_other(client, monkeypatch):
+    monkeypatch.setattr("genreflow.serve.judge.judge", crash_or_hear)
+    uploads = [b"one", b"crash", b"two", b"crash", b"three"]
+    with ThreadPoolExecutor(len(uploads)) as threads:
+        found = list(threads.map(lambda content: post(client, content), uploads))
+    assert [response.status_code for response in found] == [200, 422, 200, 422, 200]
+    assert [response.json()["heard"] for response in found[::2]] == ["one", "two", "three"]
+    assert "crashes the decoder" in found[1].json()["error"]
+
+
+def test_a_model_that_cannot_be_read_is_named_in_the_answer(models, song, tmp_path):
+    broken = shutil.copytree(models[0].folder, tmp_path / "xgb_mel" / "0")
+    (broken / "model.ubj").write_bytes(b"")
+    for path in broken.glob("model.*"):
+        path.write_bytes(path.read_bytes()[:100])
+    app = create_app([Offered("broken", str(broken), GENRES)], LIMITS)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        response = client.post("/api/predict", content=song.read_bytes())
+    assert response.status_code == 500
+    assert str(broken) in response.json()["error"]
+
+
+def test_a_file_that_browsers_cannot_play_comes_back_as_one_that_they_can(client, song, tmp_path):
+    samples, _ = soundfile.read(song)
+    late = np.concatenate([np.zeros(35 * RATE), samples[: 20 * RATE]])
+    soundfile.write(tmp_path / "song.au", late, RATE, subtype="PCM_16")
+    content = (tmp_path / "song.au").read_bytes()
+    response = client.post("/api/listen", params={"name": "song.au"}, content=content)
+    assert response.headers["content-type"] == "audio/flac"
+    heard, rate = soundfile.read(io.BytesIO(response.content))
+    assert rate == RATE
+    np.testing.assert_allclose(heard, late, atol=1 / 32767)
+    refused = client.post("/api/listen", content=b"no audio")
+    assert (refused.status_code, "can't read it" in refused.json()["error"]) == (422, True)
+
+
+def test_whoever_hangs_up_leaves_nothing_behind(models, tmp_path):
+    """A request whose body never ends, and then the line is dead."""
+    app = create_app(models, LIMITS)
+    said = []
+
+    async def ask():
+        body = iter(
+            [
+                {"type": "http.request", "body": b"x" * 1000, "more_body": True},
+                {"type": "http.disconnect"},
+            ]
+        )
+
+        async def receive():
+            return next(body)
+
+        async def send(message):
+            said.append(message)
+
+        headers = [(b"host", b"127.0.0.1")]
+        scope = {"type": "http", "method": "POST", "path": "/api/predict", "headers": headers}
+        scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http"}
+        async with app.router.lifespan_context(app):
+            await app(scope, receive, send)
+            with app.state.pool.place():
+                return app.state.pool._taken
+
+    tempfile.tempdir, before = str(tmp_path), tempfile.tempdir
+    try:
+        assert asyncio.run(ask()) == 1
+    finally:
+        tempfile.tempdir = before
+    assert said[0]["status"] == 400
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1", "box"])
+def test_requests_under_another_name_are_refused(client, host):
+    response = client.get("/api/models", headers={"host": host})
     assert response.status_code == 400
-    origin = {"origin": "https://evil.example"}
-    response = client.post("/api/predict", content=song.read_bytes(), headers=origin)
-    assert response.status_code == 403
+    assert "name of this machine" in response.json()["error"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000", "192.168.1.7"])
+def test_requests_to_an_address_are_answered(client, host):
+    # No site can make a browser call an address by the site's name: rebinding needs a name.
+    assert client.get("/api/models", headers={"host": host}).status_code == 200
+
+
+def test_other_machines_may_use_the_name_of_one_that_is_open_to_them(models, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "Box")
+    assert _names("127.0.0.1") == ["127.0.0.1"]
+    app = create_app(models, LIMITS, _names("0.0.0.0"))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for host, status in [("box:80", 200), ("box.local", 200), ("evil.example", 400)]:
+            assert client.get("/", headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:99"])
+def test_pages_of_others_may_not_upload(client, song, origin):
+    for path in ("/api/predict", "/api/listen"):
+        headers = {"origin": origin}
+        response = client.post(path, content=song.read_bytes(), headers=headers)
+        assert response.status_code == 403
     own = {"origin": "http://127.0.0.1"}
     assert client.post("/api/predict", content=song.read_bytes(), headers=own).status_code == 200
 
@@ -178,7 +289,9 @@ def test_the_page_may_load_nothing_from_elsewhere(client):
 def test_the_models_are_listed_with_what_vouches_for_them(client):
     about = client.get("/api/models").json()
     assert [model["name"] for model in about["models"]] == list(NAMES)
-    assert about["models"][0] == {"name": "xgb_mel", "accuracy": 0.8, "genres": list(GENRES)}
+    expected = {"name": "xgb_mel", "accuracy": 0.8, "genres": list(GENRES)}
+    assert expected.items() <= about["models"][0].items()
+    assert "folder" not in about["models"][0]
     assert about["limits"] == {"megabytes": 2, "minutes": 1.5, "jobs": 2}
 
 
@@ -189,7 +302,10 @@ def test_the_command_names_a_model_or_an_address_that_cannot_be(models, tmp_path
     with pytest.raises(ModelFileError, match="no such model"):
         offered([])
     folder = models[0].folder
-    assert offered([folder]) == [Offered("xgb_mel/0", folder, None, GENRES)]
+    (model,) = offered([folder])
+    assert (model.name, model.accuracy) == ("xgb_mel/0", None)
+    copy = shutil.copytree(folder, tmp_path / "other" / "0")
+    assert [model.name for model in offered([folder, str(copy)])] == [folder, str(copy)]
     with pytest.raises(ServeError, match="can't be listened on"):
         start([folder], "203.0.113.7", 1, 1, 1, 1)
 
@@ -197,18 +313,54 @@ def test_the_command_names_a_model_or_an_address_that_cannot_be(models, tmp_path
 # In a real browser, with a server of its own.
 
 
-@pytest.fixture(scope="module")
-def address(models):
-    command = [sys.executable, "-m", "genreflow", "serve", "--port", "0", "--jobs", "1"]
+@contextlib.contextmanager
+def served(models, *options):
+    """Yield a running server and its address."""
+    command = [sys.executable, "-m", "genreflow", "serve", "--port", "0", *options]
     for model in models:
         command += ["--model", model.folder]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert server.stdout is not None
-    found = re.match(r"(http://127\.0\.0\.1:\d+) ", server.stdout.readline())
-    assert found
-    yield found[1]
-    server.send_signal(2)
-    assert server.wait(30) == 130
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as server:
+        try:
+            found = re.match(r"(http://127\.0\.0\.1:\d+) ", server.stdout.readline())
+            assert found
+            yield server, found[1]
+        finally:
+            server.kill()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_the_server_ends_at_once_and_leaves_no_process_behind(models, tmp_path, ending):
+    tone = 0.2 * np.sin(np.arange(3600 * RATE))
+    soundfile.write(tmp_path / "hour.wav", tone, RATE, subtype="PCM_16")
+    content = (tmp_path / "hour.wav").read_bytes()
+
+    def upload(address):
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.post(f"{address}/api/predict", content=content, timeout=60).status_code
+
+    with (
+        served(models, "--max-minutes", "90", "--jobs", "1") as (server, address),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        waiting = threads.submit(upload, address)
+        process = psutil.Process(server.pid)
+        until(lambda: len(process.children()) == 2)  # a worker, and Python's resource tracker
+        workers = process.children()
+        until(lambda: sum(worker.cpu_times().user for worker in workers) > 1.5)
+        assert not waiting.done()
+        server.send_signal(ending)
+        assert server.wait(10) == (0 if ending == signal.SIGINT else -signal.SIGKILL)
+        assert psutil.wait_procs(workers, 10)[1] == []
+        assert waiting.result(10) == (503 if ending == signal.SIGINT else None)
+        if ending == signal.SIGINT:
+            assert server.stderr.read() == ""
+
+
+@pytest.fixture(scope="module")
+def address(models):
+    with served(models, "--jobs", "1") as (_, found):
+        yield found
 
 
 @pytest.fixture

@@ -6,58 +6,26 @@ known to the byte as it arrives; it lies in a temporary file until it is judged.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
-from urllib.parse import urlsplit
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from genreflow.serve.judge import RefusedError
+from genreflow.serve.guard import Guard
+from genreflow.serve.offer import Offered
 from genreflow.serve.pool import Pool
+from genreflow.serve.refusal import RefusedError
+from genreflow.serve.upload import received
 
 STATIC = Path(__file__).parent / "static"
-
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; media-src blob:; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-@dataclass(frozen=True)
-class Offered:
-    """A model that the page offers.
-
-    Parameters
-    ----------
-    name
-        As in requests.
-    folder
-        Where it lies.
-    accuracy
-        On test tracks; None where nobody measured it.
-    genres
-        That it tells apart.
-    """
-
-    name: str
-    folder: str
-    accuracy: float | None
-    genres: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -89,10 +57,10 @@ def create_app(
     models
         The first is what the page chooses by itself.
     hosts
-        Names under which the server may be asked, beside those of this machine.
+        Names under which the server may be asked, beside ``localhost`` and addresses.
     """
     limits = limits or Limits()
-    by_name = {model.name: model for model in models}
+    folders = {model.name: model.folder for model in models}
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -108,94 +76,67 @@ def create_app(
         return JSONResponse({"models": offered, "limits": asdict(limits)})
 
     async def predict(request: Request) -> Response:
-        _check_origin(request)
         pool: Pool = request.app.state.pool
-        names = [name for name in request.query_params.get("models", "").split(",") if name]
-        names = names or [models[0].name]
-        if unknown := [name for name in names if name not in by_name]:
-            return _refuse(f"no such model: {unknown[0]}; there are {', '.join(by_name)}", 404)
-        if pool.is_full:
-            return _refuse("too many files are waiting; try again in a minute", 503)
-        # Decoders go by the content; some, by the ending.
-        suffix = PurePath(request.query_params.get("name", "")).suffix
-        with tempfile.TemporaryDirectory(prefix="genreflow-") as folder:
-            path = Path(folder) / f"upload{suffix if suffix[1:].isalnum() else ''}"
-            try:
-                await _receive(request, path, round(limits.megabytes * 1e6))
-                found = await pool.judge(path, [by_name[name].folder for name in names])
-            except RefusedError as error:
-                return _refuse(error.reason, error.status)
+        names = _named(request)
+        with pool.place():
+            async with received(request, _file_name(request), limits.megabytes) as path:
+                found = await pool.judge(path, [folders[name] for name in names])
         for name, said in zip(names, found["models"], strict=True):
             said["name"] = name
         return JSONResponse(found)
 
-    async def told(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return _refuse(error.detail, error.status_code)
+    async def listen(request: Request) -> Response:
+        pool: Pool = request.app.state.pool
+        (name, *_) = _named(request)
+        with pool.place():
+            async with received(request, _file_name(request), limits.megabytes) as path:
+                await pool.render(path, folders[name])
+                return Response(path.read_bytes(), media_type="audio/flac")
+
+    def _named(request: Request) -> list[str]:
+        asked = [name for name in request.query_params.get("models", "").split(",") if name]
+        if unknown := [name for name in asked if name not in folders]:
+            there_are = ", ".join(folders)
+            raise RefusedError(f"no such model: {unknown[0]}; there are {there_are}", 404)
+        return list(dict.fromkeys(asked)) or [models[0].name]
 
     return Starlette(
         routes=[
             Route("/", page),
             Route("/api/models", about),
             Route("/api/predict", predict, methods=["POST"]),
+            Route("/api/listen", listen, methods=["POST"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[
-            Middleware(_Headers),
-            Middleware(
-                TrustedHostMiddleware,
-                allowed_hosts=["127.0.0.1", "localhost", "[::1]", *hosts],
-                www_redirect=False,
-            ),
-        ],
-        exception_handlers={HTTPException: told},
+        middleware=[Middleware(Guard, names=hosts)],
+        exception_handlers={
+            RefusedError: _refused,
+            ClientDisconnect: _gone,
+            HTTPException: _wrong,
+            Exception: _failed,
+        },
         lifespan=lifespan,
     )
 
 
-async def _receive(request: Request, path: Path, most_bytes: int) -> None:
-    """Write the body of a request to a file.
-
-    Raises
-    ------
-    RefusedError
-        It is larger than `most_bytes`, or empty.
-    """
-    received = 0
-    with path.open("wb") as file:
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > most_bytes:
-                raise RefusedError(
-                    f"is larger than {most_bytes / 1e6:g} MB, the limit of --max-mb", 413
-                )
-            file.write(chunk)
-    if not received:
-        raise RefusedError("is empty (0 bytes)", 422)
+def _file_name(request: Request) -> str:
+    return request.query_params.get("name", "")
 
 
-def _check_origin(request: Request) -> None:
-    """Refuse a page of another site that makes the browser upload something here."""
-    origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, "this page may be asked by itself alone")
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedError)
+    return JSONResponse({"error": error.reason}, error.status)
 
 
-def _refuse(reason: str, status: int) -> Response:
-    return JSONResponse({"error": reason}, status)
+async def _gone(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it
 
 
-class _Headers:
-    """Add the headers that keep a browser to this page."""
+async def _wrong(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                extra = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+async def _failed(_: Request, error: Exception) -> Response:
+    """Answer in JSON, as always; the traceback goes to the terminal."""
+    return JSONResponse({"error": f"genreflow failed ({error!r}); its terminal says more"}, 500)

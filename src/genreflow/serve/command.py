@@ -5,27 +5,28 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
 
 import typer
 
 from genreflow.errors import GenreflowError
-from genreflow.models.metadata import read_metadata
-from genreflow.prediction.load import RELEASES, find
-from genreflow.prediction.release import INDEX, RELEASE, read_index, read_release
+from genreflow.serve.offer import offered
+
+try:
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from genreflow.serve.app import Limits, create_app
+except ImportError as error:
+    raise GenreflowError(
+        f"the page needs {error.name}, which isn't installed; `pip install starlette uvicorn`, or "
+        "genreflow with its extra serve"
+    ) from None
 
 
 class ServeError(GenreflowError):
     """The server can't start; the message says why and what to do."""
-
-
-try:
-    import uvicorn
-
-    from genreflow.serve.app import Limits, Offered, create_app
-except ImportError as error:
-    raise ServeError(
-        f"{error.name} isn't installed, which the page needs: `pip install starlette uvicorn`"
-    ) from None
 
 
 def start(
@@ -40,7 +41,7 @@ def start(
     genreflow.models.base.ModelFileError
         A model isn't there, or can't be read.
     """
-    app = create_app(offered(models), Limits(megabytes, minutes, jobs), [host])
+    app = create_app(offered(models), Limits(megabytes, minutes, jobs), _names(host))
     with _listening(host, port) as listener:
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)")
@@ -48,36 +49,24 @@ def start(
             typer.echo(
                 f"warning: whoever reaches {host} may upload files; there is no password", err=True
             )
-        config = uvicorn.Config(app, log_level="warning", server_header=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, timeout_graceful_shutdown=2
+        )
+        with suppress(KeyboardInterrupt):
+            _Server(config, app).run(sockets=[listener])
 
 
-def offered(models: Sequence[str]) -> list[Offered]:
-    """Return what the page offers: the models named, or all releases, the best first.
+class _Server(uvicorn.Server):
+    """Ends at once: nobody waits any more for what is being heard when Ctrl-C comes."""
 
-    Raises
-    ------
-    genreflow.models.base.ModelFileError
-        One of them isn't there, or there is none.
-    """
-    found = []
-    if not models:
-        folder = find(RELEASES)
-        index = read_index(folder)
-        ranked = sorted(index.accuracy, key=lambda name: -index.accuracy[name])
-        models = [str(folder / name) for name in (index.best, *ranked)]
-    for folder in dict.fromkeys(map(find, models)):
-        if (folder / INDEX).is_file():
-            folder = folder / read_index(folder).best
-        if (folder / RELEASE).is_file():
-            release = read_release(folder)
-            accuracy = release.evaluation.get("accuracy")
-            found.append(Offered(release.name, str(folder), accuracy, release.genres))
-        else:
-            metadata = read_metadata(folder)
-            name = f"{metadata.signature.model}/{folder.name}"
-            found.append(Offered(name, str(folder), None, metadata.signature.genres))
-    return found
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._pool_of = app.state
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take note of a signal."""
+        super().handle_exit(sig, frame)
+        self._pool_of.pool.stop()
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -89,6 +78,12 @@ def _listening(host: str, port: int) -> socket.socket:
             f"{host}:{port} can't be listened on ({error.strerror}); choose another --port, or 0 "
             "for any that is free"
         ) from None
+
+
+def _names(host: str) -> list[str]:
+    """Return what browsers may call the server: where others reach it, the machine's name too."""
+    own = socket.gethostname()
+    return [host] if _is_loopback(host) else [host, own, f"{own}.local"]
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,76 +1,92 @@
-"""The mel spectrogram of a whole file, as a small image."""
+"""The mel spectrogram of a file of any length, as a small image."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import numpy as np
+import numpy.typing as npt
 
 from genreflow.audio.stretches import Stretch
 from genreflow.features.mel.levels import log_mel
+from genreflow.features.stft import Floats, bin_frequencies, mel_filters
 from genreflow.registry.mel import Mel
 from genreflow.report.png import data_url, heat_palette
 
 COLUMNS = 1200
 """Most columns of the image."""
 
-BANDS = 96
-STEP_SECONDS = 0.1
-"""What a column stands for until the length of the file is known."""
-
 _RANGE_DB = 60.0
-_PARAMS = Mel(n_mels=BANDS, n_fft=2048, hop_length=512, skip_silence=False, normalise=False)
+_TICKS_HZ = (250, 1000, 4000)
+_PARAMS = Mel(n_mels=96, n_fft=2048, hop_length=512, skip_silence=False, normalise=False)
 
 
-class TooLongError(Exception):
-    """A file goes on for longer than is allowed."""
+class Picture:
+    """A spectrogram that grows with the file.
 
-
-def draw(stretches: Iterable[Stretch], sample_rate: int, most_seconds: float) -> tuple[str, float]:
-    """Return a PNG data URL of a file's mel spectrogram, and the length of the file [s].
+    A column stands for one frame at first. When there are twice as many as the image may have,
+    each two become one, so that what is kept doesn't grow with the file.
 
     Parameters
     ----------
-    stretches
-        Of the file, in order.
     sample_rate
-        Of their samples [Hz].
-    most_seconds
-        Length at which to give up [s].
-
-    Raises
-    ------
-    TooLongError
-        The file is longer.
+        Of the samples [Hz].
     """
-    columns: dict[int, np.ndarray] = {}
-    end = 0.0
-    for stretch in stretches:
-        end = stretch.end
-        if end > most_seconds:
-            raise TooLongError
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._seconds = _PARAMS.hop_length / sample_rate
+        self._columns = np.empty((0, _PARAMS.n_mels), dtype=np.float32)
+
+    def add(self, stretch: Stretch) -> None:
+        """Draw a stretch where it lies in the file."""
         if stretch.samples is None:
-            continue
-        levels = log_mel(stretch.samples, sample_rate, _PARAMS)
-        seconds = stretch.start + np.arange(len(levels)) * _PARAMS.hop_length / sample_rate
-        place = (seconds / STEP_SECONDS).astype(int)
-        starts = np.flatnonzero(np.diff(place, prepend=-1))
-        for number, column in zip(place[starts], np.maximum.reduceat(levels, starts), strict=True):
-            columns[int(number)] = column
-    return data_url(_pixels(columns, end), heat_palette()), end
+            return
+        levels = log_mel(stretch.samples, self._rate, _PARAMS)
+        times = stretch.start + np.arange(len(levels)) * (_PARAMS.hop_length / self._rate)
+        while times[-1] / self._seconds >= 2 * COLUMNS:
+            self._columns = _halved(self._columns)
+            self._seconds *= 2
+        places = (times / self._seconds).astype(int)
+        self._columns = _as_long(self._columns, places[-1] + 1)
+        np.maximum.at(self._columns, places, levels)
+
+    def data_url(self, seconds: float) -> str:
+        """Return the image, low frequencies at the bottom, as a PNG data URL.
+
+        Parameters
+        ----------
+        seconds
+            Length of the file [s].
+        """
+        levels = _as_long(self._columns, max(1, round(seconds / self._seconds)))
+        if len(levels) > COLUMNS:
+            levels = _halved(levels)
+        shares = np.clip(1 + (levels - levels.max()) / _RANGE_DB, 0, 1)
+        return data_url((255 * shares).round().astype(np.uint8).T[::-1], heat_palette())
+
+    def ticks(self) -> list[tuple[str, float]]:
+        """Return labels of frequencies, and where they are: 0 at the bottom, 1 at the top."""
+        filters = mel_filters(self._rate, _PARAMS.n_fft, _PARAMS.n_mels, _PARAMS.fmin, _PARAMS.fmax)
+        frequencies = bin_frequencies(self._rate, _PARAMS.n_fft)
+        weights = filters.sum(axis=1)
+        known = np.flatnonzero(weights > 0)
+        centres: npt.NDArray[np.float64] = (filters @ frequencies)[known] / weights[known]
+        return [
+            (
+                f"{hz / 1000:g} kHz" if hz >= 1000 else f"{hz} Hz",
+                float((np.interp(hz, centres, known) + 0.5) / _PARAMS.n_mels),
+            )
+            for hz in _TICKS_HZ
+            if hz < centres[-1]
+        ]
 
 
-def _pixels(columns: dict[int, np.ndarray], seconds: float) -> np.ndarray:
-    """Return palette indices, (bands, columns), low frequencies at the bottom."""
-    count = max(1, math.ceil(seconds / STEP_SECONDS))
-    floor = float(_PARAMS.floor_db)
-    levels = np.full((count, BANDS), floor, dtype=np.float32)
-    for number, column in columns.items():
-        levels[min(number, count - 1)] = column
-    if count > COLUMNS:
-        edges = np.linspace(0, count, COLUMNS, endpoint=False).astype(int)
-        levels = np.maximum.reduceat(levels, edges)
-    share = np.clip(1 + (levels - levels.max()) / _RANGE_DB, 0, 1)
-    pixels: np.ndarray = (255 * share).round().astype(np.uint8).T[::-1]
-    return pixels
+def _as_long(columns: Floats, count: int) -> Floats:
+    """Return `count` columns or more, silent where there were none."""
+    missing = max(0, count - len(columns))
+    return np.pad(columns, ((0, missing), (0, 0)), constant_values=_PARAMS.floor_db)
+
+
+def _halved(columns: Floats) -> Floats:
+    """Return the louder of each two columns."""
+    even = _as_long(columns, len(columns) + len(columns) % 2)
+    return np.maximum(even[::2], even[1::2])

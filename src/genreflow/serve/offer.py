@@ -1,0 +1,98 @@
+"""Which models the page offers, and what it says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from genreflow import registry
+from genreflow.models.metadata import read_metadata
+from genreflow.prediction.load import RELEASES, find
+from genreflow.prediction.release import INDEX, RELEASE, Release, read_index, read_release
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A model that the page offers.
+
+    Parameters
+    ----------
+    name
+        As in requests.
+    folder
+        Where it lies.
+    genres
+        That it tells apart.
+    title
+        What it is, in words.
+    accuracy
+        Share of test tracks that it got right; None where nobody measured it.
+    vouched
+        What that number is of.
+    outside_data
+        What it was pre-trained on.
+    """
+
+    name: str
+    folder: str
+    genres: tuple[str, ...]
+    title: str = ""
+    accuracy: float | None = None
+    vouched: str = "not judged by itself"
+    outside_data: tuple[str, ...] = ()
+
+
+def offered(models: Sequence[str]) -> list[Offered]:
+    """Return what the page offers: the models named, or all releases, the best first.
+
+    Raises
+    ------
+    genreflow.models.base.ModelFileError
+        One of them isn't there, or there is none.
+    """
+    if not models:
+        folder = find(RELEASES)
+        index = read_index(folder)
+        ranked = sorted(index.accuracy, key=lambda name: -index.accuracy[name])
+        models = [str(folder / name) for name in (index.best, *ranked)]
+    found = [_look_at(folder) for folder in dict.fromkeys(map(find, models))]
+    names = [model.name for model in found]
+    # Models of one name, from several runs, are called by their folders.
+    return [m if names.count(m.name) == 1 else replace(m, name=m.folder) for m in found]
+
+
+def _look_at(folder: Path) -> Offered:
+    if (folder / INDEX).is_file():
+        folder = folder / read_index(folder).best
+    if (folder / RELEASE).is_file():
+        release = read_release(folder)
+        return Offered(
+            name=release.name,
+            folder=str(folder),
+            genres=release.genres,
+            title=_title(release.name),
+            accuracy=release.evaluation.get("accuracy"),
+            vouched=_vouched(release),
+            outside_data=release.outside_data,
+        )
+    signature = read_metadata(folder).signature
+    return Offered(
+        name=f"{signature.model}/{folder.name}",
+        folder=str(folder),
+        genres=signature.genres,
+        title=_title(signature.model),
+    )
+
+
+def _title(name: str) -> str:
+    return registry.MODELS[name].title if name in registry.MODELS else "weighted vote of models"
+
+
+def _vouched(release: Release) -> str:
+    facts = release.evaluation
+    if "accuracy" not in facts or "n_tracks" not in facts:
+        return Offered.vouched
+    low, high = facts.get("accuracy_low"), facts.get("accuracy_high")
+    interval = "" if low is None or high is None else f" (95 %: {low:.0%} to {high:.0%})"
+    return f"of {facts['n_tracks']} test tracks right{interval}"
