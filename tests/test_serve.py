@@ -26,12 +26,13 @@ from starlette.testclient import TestClient
 from genreflow import registry
 from genreflow.prediction.load import load
 from genreflow.serve import pool as pools
-from genreflow.serve.app import Limits, create_app
+from genreflow.serve.app import STATIC, Limits, create_app
 from genreflow.serve.command import ServeError, _names, start
 from genreflow.serve.offer import Offered, offered
 from genreflow.training import train
 from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
+from tests.test_report_browser import contrast, variable
 
 NAMES = ("xgb_mel", "svm_handcrafted")
 LIMITS = Limits(megabytes=2, minutes=1.5, jobs=2)
@@ -59,9 +60,9 @@ def client(models):
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory):
-    """A minute and ten seconds of all genres, one after the other, and some silence."""
+    """Two stretches, each of a genre, and some silence."""
     rng = np.random.default_rng(1)
-    parts = [np.tile(sound_of(genre, rng), 10) for genre in GENRES]
+    parts = [np.tile(sound_of(genre, rng), 15) for genre in GENRES[:2]]
     path = tmp_path_factory.mktemp("song") / "song <b>one.flac"
     soundfile.write(path, np.concatenate([*parts, np.zeros(10 * RATE)]), RATE)
     return path
@@ -281,9 +282,12 @@ def test_the_page_may_load_nothing_from_elsewhere(client):
     for path in re.findall(r'(?:src|href)="(.*?)"', page.text):
         assert path.startswith("/static/")
         assert client.get(path).status_code == 200
-    script = client.get("/static/app.js").text
-    assert "innerHTML" not in script
-    assert "http" not in script
+    scripts = [path.name for path in STATIC.glob("*.js")]
+    assert len(scripts) > 1
+    for name in scripts:
+        script = client.get(f"/static/{name}").text
+        assert "innerHTML" not in script
+        assert "http" not in script
 
 
 def test_the_models_are_listed_with_what_vouches_for_them(client):
@@ -310,17 +314,30 @@ def test_the_command_names_a_model_or_an_address_that_cannot_be(models, tmp_path
         start([folder], "203.0.113.7", 1, 1, 1, 1)
 
 
+def test_without_the_extra_the_command_says_what_to_install(monkeypatch):
+    from typer.testing import CliRunner
+
+    from genreflow.cli import app
+
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "genreflow.serve.command")
+    result = CliRunner().invoke(app, ["serve"])
+    assert result.exit_code == 1
+    assert "needs uvicorn, which isn't installed; `pip install starlette uvicorn`" in result.output
+
+
 # In a real browser, with a server of its own.
 
 
 @contextlib.contextmanager
-def served(models, *options):
-    """Yield a running server and its address."""
+def served(models, folder, *options):
+    """Yield a running server, whose temporary files are in a folder, and its address."""
     command = [sys.executable, "-m", "genreflow", "serve", "--port", "0", *options]
     for model in models:
         command += ["--model", model.folder]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as server:
+    env = os.environ | {"TMPDIR": str(folder)}
+    with subprocess.Popen(command, text=True, cwd=ROOT, env=env, **pipes) as server:
         try:
             found = re.match(r"(http://127\.0\.0\.1:\d+) ", server.stdout.readline())
             assert found
@@ -334,13 +351,15 @@ def test_the_server_ends_at_once_and_leaves_no_process_behind(models, tmp_path, 
     tone = 0.2 * np.sin(np.arange(3600 * RATE))
     soundfile.write(tmp_path / "hour.wav", tone, RATE, subtype="PCM_16")
     content = (tmp_path / "hour.wav").read_bytes()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
 
     def upload(address):
         with contextlib.suppress(httpx.HTTPError):
             return httpx.post(f"{address}/api/predict", content=content, timeout=60).status_code
 
     with (
-        served(models, "--max-minutes", "90", "--jobs", "1") as (server, address),
+        served(models, temporary, "--max-minutes", "90", "--jobs", "1") as (server, address),
         ThreadPoolExecutor(1) as threads,
     ):
         waiting = threads.submit(upload, address)
@@ -355,11 +374,12 @@ def test_the_server_ends_at_once_and_leaves_no_process_behind(models, tmp_path, 
         assert waiting.result(10) == (503 if ending == signal.SIGINT else None)
         if ending == signal.SIGINT:
             assert server.stderr.read() == ""
+            assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
-def address(models):
-    with served(models, "--jobs", "1") as (_, found):
+def address(models, tmp_path_factory):
+    with served(models, tmp_path_factory.mktemp("served"), "--jobs", "1") as (_, found):
         yield found
 
 
@@ -401,7 +421,7 @@ def until(found, seconds=60):
 def upload(browser, *paths):
     browser.find_element("id", "files").send_keys("\n".join(map(str, paths)))
     until(lambda: browser.find_elements("css selector", "article"))
-    until(lambda: not browser.find_elements("css selector", ".state.busy"))
+    until(lambda: not browser.find_elements("css selector", ".state.waiting, .state.listening"))
 
 
 def card_of(browser, name):
@@ -410,8 +430,15 @@ def card_of(browser, name):
     return card
 
 
-def texts(element, selector):
-    return [found.text for found in element.find_elements("css selector", selector)]
+def texts(place, selector):
+    """Return what is read there, at one moment: the page may draw it anew meanwhile."""
+    script = (
+        "const [place, selector] = arguments;"
+        "return [...(place ?? document).querySelectorAll(selector)].map((one) => one.innerText)"
+    )
+    if hasattr(place, "execute_script"):
+        return place.execute_script(script, None, selector)
+    return place.parent.execute_script(script, place, selector)
 
 
 @pytest.mark.browser
@@ -426,22 +453,25 @@ def test_files_are_heard_compared_and_played_in_step(browser, address, song, cor
     assert [text.split()[0] for text in texts(hiss, "li:first-child")] == ["hiss", "hiss"]
     card = card_of(browser, song.name)
     assert texts(card, ".answer h3") == ["xgb_mel/0", "svm_handcrafted/0"]
-    pieces = card.find_elements("css selector", ".lane:first-child button")
-    assert len(pieces) == 3
+    pieces = card.find_elements("css selector", ".lane:first-child .strip button")
+    assert [piece.text for piece in pieces] == ["drone", "hiss", "silent"]
     # Stretch, picture, slider and player go together.
-    pieces[1].click()
+    pieces[1].click()  # in its middle
     state = """
         const card = arguments[0], box = card.querySelector('.picture').getBoundingClientRect();
         const head = card.querySelector('.playhead').getBoundingClientRect();
-        const slider = Number(card.querySelector('input').value);
+        const slider = Number(card.querySelector('.picture input').value);
         const share = (head.left - box.left) / box.width;
         return [card.querySelector('audio').currentTime, slider, 70 * share]
         """
-    until(lambda: browser.execute_script(state, card)[0] == pytest.approx(30, abs=0.1))
-    assert browser.execute_script(state, card) == pytest.approx([30, 30, 30], abs=0.3)
+    until(lambda: browser.execute_script(state, card)[0] == pytest.approx(45, abs=0.2))
+    assert browser.execute_script(state, card) == pytest.approx([45, 45, 45], abs=0.4)
     browser.execute_script("arguments[0].querySelector('audio').play()", card)
-    until(lambda: browser.execute_script(state, card)[2] > 30.5)
+    until(lambda: browser.execute_script(state, card)[2] > 45.7)
     assert np.ptp(browser.execute_script(state, card)) < 0.5
+    for lane in card.find_elements("css selector", ".lane"):
+        (now,) = texts(lane, "button.now")
+        assert lane.find_element("class name", "here").text.startswith(f"{now}, ")
     # Nothing was asked of anybody else, and nothing complained but the refused file.
     asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     urls = [
@@ -456,30 +486,138 @@ def test_files_are_heard_compared_and_played_in_step(browser, address, song, cor
     assert all("bad.mp3" in complaint for complaint in complaints)
 
 
+def focused(browser):
+    return browser.switch_to.active_element
+
+
 @pytest.mark.browser
 def test_the_page_needs_neither_a_mouse_nor_a_wide_screen(browser, song):
     from selenium.webdriver import ActionChains, Keys
 
+    def press(*keys):
+        ActionChains(browser).send_keys(*keys).perform()
+
     metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    ActionChains(browser).send_keys(Keys.TAB).perform()
-    assert browser.switch_to.active_element.get_attribute("id") == "files"
-    ActionChains(browser).send_keys(Keys.TAB, Keys.TAB, Keys.SPACE).perform()
+    press(Keys.TAB)
+    assert focused(browser).get_attribute("id") == "files"
+    press(Keys.TAB, Keys.TAB, Keys.SPACE)
     assert [box.is_selected() for box in browser.find_elements("name", "model")] == [True, True]
     upload(browser, song)
     card = card_of(browser, song.name)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 360
-    slider = card.find_element("css selector", ".seek input")
-    slider.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert float(slider.get_attribute("value")) == pytest.approx(0.2)
-    summary = card.find_element("css selector", "summary")
-    summary.send_keys(Keys.ENTER)
-    rows = texts(card, "tbody tr")
-    times = [row.split()[:2] for row in rows]
-    assert times == [["0:00", "0:30"], ["0:30", "1:00"], ["1:00", "1:10"]]
-    assert "silent" in rows[2]
     status = browser.find_element("id", "status").get_attribute("textContent")
     assert status.startswith(f"{song.name}: ")
+    # The picture is a slider: arrows move it, the space bar plays.
+    browser.execute_script("arguments[0].focus()", card.find_element("tag name", "audio"))
+    for _ in range(20):
+        press(Keys.TAB)
+        if focused(browser).get_attribute("type") == "range":
+            break
+    press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.PAGE_UP)
+    slider = focused(browser)
+    assert float(slider.get_attribute("value")) == pytest.approx(12)
+    assert slider.get_attribute("aria-valuetext").startswith("0:12; ")
+    paused = "return arguments[0].querySelector('audio').paused"
+    for expected in (False, True):
+        press(Keys.SPACE)
+        until(lambda expected=expected: browser.execute_script(paused, card) is expected)
+    # One stop for each lane; arrows go through it.
+    press(Keys.TAB)
+    first = focused(browser).get_attribute("aria-label")
+    press(Keys.ARROW_RIGHT)
+    second = focused(browser).get_attribute("aria-label")
+    assert (first[:5], second[:7]) == ("0:00 ", "0:30 to")
+    press(Keys.ENTER)
+    assert float(slider.get_attribute("value")) == pytest.approx(30)
+    press(Keys.TAB, Keys.TAB, Keys.ENTER)
+    rows = texts(card, "tbody tr")
+    assert [row.split()[:2] for row in rows] == [
+        ["0:00", "0:30"],
+        ["0:30", "1:00"],
+        ["1:00", "1:10"],
+    ]
+    assert "silent" in rows[2]
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+    card.find_element("class name", "remove").send_keys(Keys.ENTER)
+    assert browser.find_elements("css selector", "article") == []
+    assert focused(browser).get_attribute("id") == "files"
+
+
+@pytest.mark.browser
+def test_files_can_be_given_to_other_models_later(browser, corpus):
+    upload(browser, corpus.track("hiss/9.wav"), corpus.track("drone/9.wav"))
+    again = browser.find_element("id", "again")
+    assert not again.is_displayed()
+    boxes = browser.find_elements("name", "model")
+    boxes[1].click()
+    boxes[0].click()
+    assert again.is_displayed()
+    again.click()
+    until(lambda: texts(browser, ".answer h3") == ["svm_handcrafted/0"] * 2)
+    assert not again.is_displayed()
+    assert texts(browser, "h2") == ["9.wav"] * 2
+    assert texts(browser, ".answer li:first-child span:first-child") == ["hiss", "drone"]
+    boxes[1].click()  # the last one stays
+    assert [box.is_selected() for box in boxes] == [False, True]
+
+
+@pytest.mark.browser
+def test_what_the_browser_cannot_play_is_fetched_from_the_server(browser, song, tmp_path):
+    samples, rate = soundfile.read(song)
+    soundfile.write(tmp_path / "song.au", samples, rate, subtype="PCM_16")
+    upload(browser, tmp_path / "song.au")
+    length = "return document.querySelector('audio').duration"
+    until(lambda: browser.execute_script(length))
+    assert browser.execute_script(length) == pytest.approx(70, abs=0.1)
+    note = browser.find_element("class name", "playing")
+    until(lambda: "you hear what the model hears" in note.text)
+
+
+@pytest.mark.browser
+def test_dropped_files_are_heard_and_too_large_ones_are_not_sent(browser, address):
+    browser.execute_script(
+        """
+        const data = new DataTransfer();
+        data.items.add(new File([new ArrayBuffer(101e6)], "large.wav"));
+        data.items.add(new File(["no audio"], "<img src=x onerror=alert(1)>.mp3"));
+        dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+        """
+    )
+    until(lambda: len(browser.find_elements("css selector", ".state.failed")) == 2)
+    large, other = texts(browser, ".state")
+    assert large == "Can't be used: is larger than 100 MB, the limit of --max-mb."
+    assert "can't read it" in other
+    assert texts(browser, "h2") == ["large.wav", "<img src=x onerror=alert(1)>.mp3"]
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m["params"]["request"]["url"] for m in asked if m["method"].endswith("BeSent")]
+    assert len([url for url in sent if "/api/predict" in url]) == 1
+
+
+@pytest.mark.browser
+def test_text_stands_out_and_nothing_moves_where_that_is_asked_for(browser, corpus):
+    upload(browser, corpus.track("hiss/9.wav"))
+    for scheme in ("light", "dark"):
+        wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wanted.items()]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        for name in ("ink", "muted", "accent", "contrast"):
+            for ground in ("paper", "raised", "wash"):
+                ratio = contrast(variable(browser, name), variable(browser, ground))
+                assert ratio >= 4.5, f"--{name} on --{ground}, {scheme}: {ratio:.1f}"
+        grounds = browser.execute_script(
+            "return [...document.styleSheets[0].cssRules].filter((rule) => "
+            "/^\\.c\\d+$/.test(rule.selectorText)).map((rule) => rule.style.backgroundColor)"
+        )
+        assert len(grounds) == 12
+        for ground in grounds:
+            red, green, blue = map(int, re.findall(r"\d+", ground))
+            assert contrast("#10141b", f"#{red:02x}{green:02x}{blue:02x}") >= 4.5
+        moving = (
+            "const place = document.querySelector('.state'); place.className = 'state listening';"
+            "return getComputedStyle(place, '::after').animationName"
+        )
+        assert browser.execute_script(moving) == "none"
 
 
 def test_docs_and_readme_show_the_page():

@@ -9,7 +9,7 @@ from pathlib import Path
 from genreflow import registry
 from genreflow.models.metadata import read_metadata
 from genreflow.prediction.load import RELEASES, find
-from genreflow.prediction.release import INDEX, RELEASE, Release, read_index, read_release
+from genreflow.prediction.release import INDEX, RELEASE, read_index, read_release
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,11 @@ class Offered:
         That it tells apart.
     title
         What it is, in words.
-    accuracy
-        Share of test tracks that it got right; None where nobody measured it.
-    vouched
-        What that number is of.
+    accuracy, interval
+        Share of test tracks that it got right, with the bounds of its 95 % interval; None where
+        nobody measured it.
+    tracks
+        How many test tracks there were.
     outside_data
         What it was pre-trained on.
     """
@@ -39,7 +40,8 @@ class Offered:
     genres: tuple[str, ...]
     title: str = ""
     accuracy: float | None = None
-    vouched: str = "not judged by itself"
+    interval: tuple[float, float] | None = None
+    tracks: int | None = None
     outside_data: tuple[str, ...] = ()
 
 
@@ -67,13 +69,16 @@ def _look_at(folder: Path) -> Offered:
         folder = folder / read_index(folder).best
     if (folder / RELEASE).is_file():
         release = read_release(folder)
+        facts = release.evaluation
+        low, high = facts.get("accuracy_low"), facts.get("accuracy_high")
         return Offered(
             name=release.name,
             folder=str(folder),
             genres=release.genres,
             title=_title(release.name),
-            accuracy=release.evaluation.get("accuracy"),
-            vouched=_vouched(release),
+            accuracy=facts.get("accuracy"),
+            interval=None if low is None or high is None else (low, high),
+            tracks=facts.get("n_tracks"),
             outside_data=release.outside_data,
         )
     signature = read_metadata(folder).signature
@@ -87,12 +92,3 @@ def _look_at(folder: Path) -> Offered:
 
 def _title(name: str) -> str:
     return registry.MODELS[name].title if name in registry.MODELS else "weighted vote of models"
-
-
-def _vouched(release: Release) -> str:
-    facts = release.evaluation
-    if "accuracy" not in facts or "n_tracks" not in facts:
-        return Offered.vouched
-    low, high = facts.get("accuracy_low"), facts.get("accuracy_high")
-    interval = "" if low is None or high is None else f" (95 %: {low:.0%} to {high:.0%})"
-    return f"of {facts['n_tracks']} test tracks right{interval}"

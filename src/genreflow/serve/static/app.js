@@ -1,188 +1,151 @@
-"use strict";
+// Which files are asked about, in which order, and what becomes of them.
 
-const SHOWN = 3; // most probable genres
+import { show } from "./card.js";
+import { $, colour, element, percent } from "./words.js";
+
 const AT_ONCE = 2; // uploads under way; the others wait here
-const COLOURS = 12;
 
-const $ = (selector, root = document) => root.querySelector(selector);
-const element = (name, properties = {}, ...children) => {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-};
-const percent = (share) => `${Math.round(100 * share)} %`;
-const clock = (seconds) =>
-  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-
-const waiting = [];
+const jobs = [];
 let underway = 0;
+let limits;
 
 async function begin() {
-  const { models, limits } = await (await fetch("/api/models")).json();
-  const box = $("#models");
-  models.forEach((model, number) => {
-    const input = element("input", { type: "checkbox", name: "model", value: model.name, checked: number === 0 });
-    const accuracy = model.accuracy === null ? "" : `${percent(model.accuracy)} right`;
-    box.append(element("label", {}, input, element("span", { textContent: model.name }),
-      element("span", { textContent: accuracy, title: "of the test tracks, in the comparison that vouches for it" })));
-  });
-  const genres = models[0].genres;
-  $("#closed").textContent =
-    `A closed set: whatever it is, every sound gets one of these ${genres.length} genres: ${genres.join(", ")}.`;
-  $("#limits").textContent = `Up to ${limits.megabytes} MB and ${limits.minutes} minutes each. ` +
-    "Nothing leaves this machine.";
+  try {
+    const about = await (await fetch("/api/models")).json();
+    limits = about.limits;
+    about.models.forEach(offer);
+    explain(about.models);
+  } catch {
+    $("#closed").textContent = "The server can't be reached. Is it still running? Then load this page again.";
+  }
 }
 
+function offer(model, number) {
+  const input = element("input", { type: "checkbox", name: "model", value: model.name, checked: number === 0 });
+  const about = [model.title, ...model.outside_data.map((data) => `pre-trained on ${data}`)].filter(Boolean);
+  const interval = model.interval ? model.interval.map((share) => Math.round(100 * share)).join("–") : "";
+  $("#models div").append(element("label", {}, input,
+    element("span", { className: "name" }, element("b", { textContent: model.name }), " ",
+      element("small", { textContent: about.join("; ") })),
+    element("span", { className: "right" }, model.accuracy === null ? "not judged" : percent(model.accuracy), " ",
+      element("small", { textContent: interval }))));
+}
+
+function explain(models) {
+  const counts = new Set(models.map((model) => model.tracks).filter(Boolean));
+  $("#models .note").textContent = counts.size
+    ? `Share of ${counts.size === 1 ? `the ${[...counts][0]}` : "its"} test tracks that each got right, with its 95\u00a0% interval.`
+    : "";
+  const genres = [...new Set(models.flatMap((model) => model.genres))];
+  genres.forEach(colour); // in this order
+  const which = models.every((model) => model.genres.length === genres.length)
+    ? `one of these ${genres.length} genres` : "one of those that the model knows, of these";
+  $("#closed").textContent = `A closed set: whatever it is, every sound gets ${which}: ${genres.join(", ")}.`;
+  $("#limits").textContent = `Up to ${limits.megabytes} MB and ${limits.minutes} minutes each. Nothing leaves this machine.`;
+}
+
+const chosen = () => [...document.querySelectorAll("#models input:checked")].map((input) => input.value);
+
 function add(files) {
-  for (const file of files) {
+  const cards = [...files].map((file) => {
     const card = $("#card").content.firstElementChild.cloneNode(true);
+    const job = { file, card, models: chosen(), state: "", url: URL.createObjectURL(file) };
     $("h2", card).textContent = file.name;
-    say(card, "Waiting", "busy");
-    $("#results").prepend(card);
-    const models = [...document.querySelectorAll("#models input:checked")].map((input) => input.value);
-    waiting.push({ file, card, models });
-  }
+    $(".remove", card).addEventListener("click", () => remove(job));
+    $(".retry", card).addEventListener("click", () => wait(job));
+    jobs.push(job);
+    wait(job);
+    return card;
+  });
+  $("#results").prepend(...cards);
+}
+
+function remove(job) {
+  job.controller?.abort();
+  URL.revokeObjectURL(job.url);
+  jobs.splice(jobs.indexOf(job), 1);
+  job.card.remove();
+  announce(`${job.file.name} removed`);
+  $("#files").focus();
+  offerAgain();
+}
+
+function wait(job) {
+  job.models = chosen();
+  say(job, "waiting", "Waiting");
   next();
 }
 
 function next() {
-  while (underway < AT_ONCE && waiting.length) {
+  offerAgain();
+  while (underway < AT_ONCE) {
+    const job = jobs.find(({ state }) => state === "waiting");
+    if (!job) return;
     underway += 1;
-    ask(waiting.shift()).finally(() => { underway -= 1; next(); });
+    ask(job).finally(() => { underway -= 1; next(); });
   }
 }
 
-async function ask({ file, card, models }) {
-  say(card, "Listening", "busy");
-  const query = new URLSearchParams({ models: models.join(","), name: file.name });
+async function ask(job) {
+  const { file, card, models } = job;
+  job.controller = new AbortController();
+  say(job, "listening", "Listening");
   try {
-    const response = await fetch(`/api/predict?${query}`, { method: "POST", body: file });
+    if (file.size > 1e6 * limits.megabytes) {
+      throw new Refusal(`is larger than ${limits.megabytes} MB, the limit of --max-mb`, 413);
+    }
+    const query = new URLSearchParams({ models: models.join(","), name: file.name });
+    const { signal } = job.controller;
+    const response = await fetch(`/api/predict?${query}`, { method: "POST", body: file, signal });
     const found = await response.json();
-    if (!response.ok) throw new Error(found.error);
-    show(card, file, found);
+    if (!response.ok) throw new Refusal(found.error, response.status);
+    const summary = show(card, job, found);
+    say(job, "heard", summary.length);
+    announce(`${file.name}: ${summary.best}`);
   } catch (error) {
-    const reason = error instanceof TypeError || error instanceof SyntaxError ? "the server can't be reached, or refused it" : error.message;
-    say(card, `Can't be used: ${reason}.`, "failed");
-    announce(`${file.name} can't be used: ${reason}`);
+    if (error.name === "AbortError") return;
+    if (!(error instanceof Refusal || error instanceof TypeError)) throw error;
+    const reason = error instanceof Refusal ? error.message : "the server can't be reached, or the file can't be read any more";
+    const text = error.status < 500 ? `Can't be used: ${reason}.` : `Not heard: ${reason}.`;
+    say(job, "failed", text);
+    $(".retry", card).hidden = error.status < 500;
+    announce(`${file.name}: ${text}`);
   }
 }
 
-function say(card, text, kind = "") {
-  const state = $(".state", card);
-  state.textContent = text;
-  state.className = `state ${kind}`;
+class Refusal extends Error {
+  constructor(reason, status) { super(reason); this.status = status; }
+}
+
+function say(job, state, text) {
+  job.state = state;
+  const place = $(".state", job.card);
+  place.textContent = text;
+  place.className = `state ${state}`;
+  $(".retry", job.card).hidden = true;
 }
 
 function announce(text) { $("#status").textContent = text; }
 
-function show(card, file, found) {
-  const best = found.models.map((model) => {
-    const [genre, share] = ranked(model)[0];
-    return `${genre}, ${percent(share)}${found.models.length > 1 ? ` (${model.name})` : ""}`;
-  }).join("; ");
-  say(card, `${clock(found.seconds)} min`);
-  announce(`${file.name}: ${best}`);
-  $(".answers", card).append(...found.models.map(answer));
-  const picture = $(".picture img", card);
-  picture.src = found.spectrogram;
-  picture.alt = `Mel spectrogram of ${file.name}, ${clock(found.seconds)} long, low frequencies at the bottom`;
-  const seek = listen(card, file, found.seconds);
-  $(".lanes", card).append(...found.models.map((model) => lane(model, found, seek)));
-  const marks = 4;
-  for (let i = 0; i <= marks; i += 1) {
-    const mark = element("span", { textContent: clock(found.seconds * i / marks) });
-    mark.style.left = `${100 * i / marks}%`;
-    $(".axis", card).append(mark);
+/* Files that other models were asked about can be given to those that are chosen now. */
+function offerAgain() {
+  const now = chosen().join();
+  $("#again").hidden = !jobs.some(({ state, models }) => state === "heard" && models.join() !== now);
+}
+
+$("#again").addEventListener("click", () => {
+  const now = chosen().join();
+  jobs.filter(({ state, models }) => state === "heard" && models.join() !== now).forEach(wait);
+  $("#models input").focus();
+});
+
+$("#models").addEventListener("change", (event) => {
+  if (!chosen().length) {
+    event.target.checked = true;
+    announce("At least one model is asked");
   }
-  $("details .scroll", card).append(table(found));
-  $(".heard", card).hidden = false;
-}
-
-function ranked(model, probabilities = model.probabilities) {
-  return model.genres.map((genre, i) => [genre, probabilities[i], i]).sort((a, b) => b[1] - a[1]);
-}
-
-function answer(model) {
-  const rows = ranked(model).slice(0, SHOWN).map(([genre, share]) => {
-    const fill = element("i");
-    fill.style.width = `${100 * share}%`;
-    return element("li", {}, element("span", { textContent: genre, title: genre }),
-      element("span", { className: "bar", ariaHidden: "true" }, fill), element("span", { textContent: percent(share) }));
-  });
-  return element("section", { className: "answer" }, element("h3", { textContent: model.name }), element("ol", {}, ...rows));
-}
-
-/* One lane of a model's stretches, beneath the picture and as wide. */
-function lane(model, found, seek) {
-  const strip = element("div");
-  for (const part of model.parts) {
-    const silent = part.probabilities === null;
-    const [genre, share, number] = silent ? ["silent", 0, 0] : ranked(model, part.probabilities)[0];
-    const when = `${clock(part.start)} to ${clock(part.end)}`;
-    const piece = element("button", {
-      type: "button", textContent: silent ? "" : genre,
-      className: silent ? "silent" : `c${number % COLOURS}`,
-      title: silent ? `${when}: silent` : `${when}: ${genre}, ${percent(share)}`,
-    });
-    piece.setAttribute("aria-label", piece.title);
-    piece.style.left = `${100 * part.start / found.seconds}%`;
-    piece.style.width = `${100 * (part.end - part.start) / found.seconds}%`;
-    piece.addEventListener("click", () => seek(part.start));
-    strip.append(piece);
-  }
-  return element("div", { className: "lane" }, element("span", { textContent: model.name }), strip);
-}
-
-/* Player, playhead and slider go in step; return what moves all of them. */
-function listen(card, file, seconds) {
-  const audio = $("audio", card);
-  const slider = $(".seek input", card);
-  const head = $(".playhead", card);
-  slider.max = seconds;
-  const move = (time) => {
-    head.style.left = `${100 * Math.min(1, time / seconds)}%`;
-    slider.value = time;
-    slider.setAttribute("aria-valuetext", clock(time));
-  };
-  const seek = (time) => {
-    if (audio.readyState) audio.currentTime = time;
-    move(time);
-  };
-  const follow = () => {
-    move(audio.currentTime);
-    if (!audio.paused && !audio.ended) requestAnimationFrame(follow);
-  };
-  audio.src = URL.createObjectURL(file);
-  audio.addEventListener("play", follow);
-  audio.addEventListener("seeked", () => move(audio.currentTime));
-  audio.addEventListener("error", () => {
-    audio.hidden = true;
-    $(".unplayable", card).hidden = false;
-  });
-  slider.addEventListener("input", () => seek(Number(slider.value)));
-  $(".picture", card).addEventListener("click", (event) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    seek(seconds * (event.clientX - box.left) / box.width);
-  });
-  move(0);
-  return seek;
-}
-
-function table(found) {
-  const head = ["from", "to", ...found.models.flatMap((model) => [model.name, "probability"])];
-  const times = found.models[0].parts.map((part) => [part.start, part.end]);
-  const rows = times.map(([start, end], number) => [
-    clock(start), clock(end),
-    ...found.models.flatMap((model) => {
-      const part = model.parts[number];
-      if (!part || part.probabilities === null) return ["silent", ""];
-      const [genre, share] = ranked(model, part.probabilities)[0];
-      return [genre, percent(share)];
-    }),
-  ]);
-  const cells = (name, values) => element("tr", {}, ...values.map((text) => element(name, { textContent: text })));
-  return element("table", {}, element("thead", {}, cells("th", head)), element("tbody", {}, ...rows.map((row) => cells("td", row))));
-}
+  offerAgain();
+});
 
 const drop = $("#drop");
 for (const name of ["dragenter", "dragover"]) {
@@ -192,6 +155,6 @@ for (const name of ["dragleave", "drop"]) {
   addEventListener(name, (event) => { event.preventDefault(); drop.classList.remove("over"); });
 }
 addEventListener("drop", (event) => add(event.dataTransfer.files));
-$("#files").addEventListener("change", (event) => { add([...event.target.files]); event.target.value = ""; });
+$("#files").addEventListener("change", (event) => { add(event.target.files); event.target.value = ""; });
 $("#ask").addEventListener("submit", (event) => event.preventDefault());
-begin();
+await begin();
