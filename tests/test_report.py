@@ -37,6 +37,7 @@ from genreflow.report.build import build_report
 from genreflow.report.costs import read_costs, read_steps
 from genreflow.report.results import Inputs, ReportError, Results, read_results
 from genreflow.report.tables import CONTRACT, comparison
+from genreflow.report.unknown import describe_unknown
 from genreflow.store.files import read_json, write_csv, write_json
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.tracks.pieces import PATTERN, find_pieces
@@ -49,6 +50,7 @@ from tests.synthetic_results import (
     explore_run,
     invent_robustness,
     make_run,
+    unknown_found,
 )
 
 
@@ -134,6 +136,33 @@ def test_the_page_and_the_card_show_calibration_before_and_after(run: Run, page:
     of_cnn = table[table["model"] == "cnn"].set_index("level")["ece_calibrated"]
     assert of_cnn["track"] == pytest.approx(ece)
     assert np.isnan(of_cnn["window"])
+
+
+def test_the_page_says_what_models_make_of_music_of_no_genre_they_know(tmp_path: Path) -> None:
+    made = finished(tmp_path, tracks_per_genre=6, windows=3)
+    without = page_of(made)
+    assert "The genres are a closed set" in without
+    assert "0.690 for the confidence of svm_handcrafted" in without
+    assert "0.640 for familiarity" in without
+    assert "Sounds of no genre" not in without
+    write_json(unknown_found(GENRES, strangers=["<i>speech"]), made.unknown)
+    html = page_of(made)
+    assert "Sounds of no genre" in html
+    assert "&lt;i&gt;speech" in html
+    assert "<i>speech" not in html
+    assert '<td class="number" data-value="0.8">0.800 (70.0 %)</td>' in html
+    write_json({"skipped": "unknown.enabled is false"}, made.unknown)
+    assert "Not measured (unknown.enabled is false)." in page_of(made)
+
+
+@pytest.mark.parametrize(("auroc", "said"), [(0.55, "hardly tells"), (0.8, "no proof")])
+def test_the_summary_says_no_more_than_was_found(run: Run, auroc: float, said: str) -> None:
+    found = unknown_found(GENRES)
+    for of_model in found["models"].values():
+        of_model["auroc"] = auroc
+    results = read_results(run.params, run.inputs)
+    results.__dict__["unknown"] = found
+    assert said in describe_unknown(results)["summary"]
 
 
 def test_costs_count_only_with_the_predictions_they_belong_to(tmp_path: Path) -> None:
@@ -303,7 +332,7 @@ def test_an_exploration_by_other_parameters_is_refused(small: Run, tmp_path: Pat
 
 def test_without_an_evaluation_the_error_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="rule evaluate"):
-        build_report(Params(), Inputs(*[tmp_path] * 8), tmp_path / "report")
+        build_report(Params(), Inputs(*[tmp_path] * 9), tmp_path / "report")
 
 
 def with_metrics(run: Run, changes: dict[str, dict[str, float]]) -> Results:

@@ -74,7 +74,7 @@ OTHER_FILES = {
 NOTHING_NEW = {f"models.{model}.seeds": {f"robustness_{model}"} for model in MODELS}
 """Steps for which nothing is new after the edit in Snakemake, which knows each file."""
 
-READ_TWICE = {"corpus.root", "corpus.labels"}
+READ_TWICE = {"corpus.root", "corpus.labels", "unknown.enabled", "unknown.folder"}
 """Two steps of one path read it; Snakemake gives the later one the earlier one's reason."""
 
 
@@ -278,11 +278,11 @@ def test_an_edited_audio_file_reruns_its_shard_and_what_follows(corpus, edit):
     project, folder = corpus
     FILE_EDITS[edit](folder)
     planned = plan(project)
-    assert set(planned.jobs) == set(generate.reruns("audio"))
+    assert set(planned.jobs) == steps_downstream({"audio"})
     extracted = ("audio", "handcrafted", "mel", "embedding")
     assert [planned.jobs[rule] for rule in extracted] == [1, 1, 1, 1]
     assert outdated_stages(project) == {"audio"}
-    assert downstream(project, {"audio"}) == stage_names(generate.reruns("audio"))
+    assert downstream(project, {"audio"}) == stage_names(steps_downstream({"audio"}))
 
 
 @pytest.mark.workflow
@@ -306,6 +306,36 @@ def test_an_edited_listing_reruns_the_splits(edited, name):
         assert outdated_stages(edited) == {"splits"}
     finally:
         path.write_bytes(before)
+
+
+@pytest.mark.workflow
+def test_sounds_of_no_genre_rerun_what_hears_them_by_their_content(edited):
+    heard = steps_downstream({"strangers"})
+    assert heard == {"strangers", "unknown", "report"}
+    folder = edited.folder / "data/unknown"
+    sound = folder / "speech" / "a.wav"
+    sound.parent.mkdir()
+    try:
+        sound.write_text("speech")
+        assert set(plan(edited).jobs) == heard
+        assert outdated_stages(edited) == {"strangers"}
+        (folder / ".DS_Store").write_text("made by a file browser")
+        sound.unlink()
+        sound.parent.rmdir()
+        assert plan(edited).jobs == {}
+        assert outdated_stages(edited) == set()
+    finally:
+        shutil.rmtree(sound.parent, ignore_errors=True)
+        (folder / ".DS_Store").unlink(missing_ok=True)
+
+
+@pytest.mark.workflow
+def test_there_need_be_no_folder_of_sounds(edited):
+    edited.edit(**{"unknown.folder": "data/nowhere"})
+    assert set(plan(edited).jobs) == {"strangers", "unknown", "report"}
+    digest_code(edited)
+    assert (edited.folder / "data/nowhere").is_dir(), "DVC wants every dependency to exist"
+    (edited.folder / "data/nowhere").rmdir()
 
 
 @pytest.fixture(scope="module")
@@ -447,7 +477,7 @@ DECLARED = {
     "the baseline": (
         "registry/__init__.py",
         "BASELINE = xgb_mel.ENTRY.name",
-        steps_downstream({"naive", "ungrouped", "corpus_size", "evaluate"}),
+        steps_downstream({"naive", "ungrouped", "corpus_size", "unknown", "evaluate"}),
     ),
     "a title": ("registry/cnn.py", "CNN on mel windows", {"report", "release"}),
     "what a model is": ("registry/lstm.py", "then a bidirectional LSTM", {"report", "release"}),
@@ -482,7 +512,7 @@ def test_the_decoder_reruns_what_decodes_and_no_reader_for_a_reason_of_its_own(f
     )
     assert set(plan_anew(finished)) == set(generate.reruns("audio"))
     finished.run("workflow/genreflow.sh", "workflow", "code")
-    assert outdated_stages(finished) - HELPERS == {"audio", "changed"}
+    assert outdated_stages(finished) - HELPERS == {"audio", "strangers", "changed"}
 
 
 @pytest.mark.workflow
@@ -521,8 +551,10 @@ def test_the_table_says_what_follows_from_what():
         "train_svm_handcrafted",
         "train_xgb_handcrafted",
         "train_svm_fusion",
+        "strangers",
         "ungrouped",
         "corpus_size",
+        "unknown",
         "changed",
         *judging,
         "evaluate",
@@ -538,6 +570,7 @@ def test_the_table_says_what_follows_from_what():
         "naive",
         "ungrouped",
         "corpus_size",
+        "unknown",
         "robustness_xgb_mel",
         "evaluate",
         "refit_xgb_mel",
@@ -551,6 +584,7 @@ def test_the_table_says_what_follows_from_what():
         "naive",
         "ungrouped",
         "corpus_size",
+        "unknown",
         "changed",
         *judging,
         "chain_audit",
@@ -559,6 +593,6 @@ def test_the_table_says_what_follows_from_what():
         "release",
         "report",
     ]
-    assert set(generate.reruns("demo")) == set(STEPS)
+    assert set(generate.reruns("demo")) == set(STEPS) - {"strangers"}
     assert set(generate.reruns("audio")) == set(STEPS) - {"demo"}
     assert not is_declaration("genreflow.training")

@@ -268,7 +268,7 @@ def test_both_doors_train_the_models_that_are_compared_and_no_other(project):
     trained = (project.folder / "results/models/cnn/0/model.keras").read_bytes()
     before = (project.folder / "params.yaml").read_bytes()
     project.edit(**{"evaluation.models": ["xgb_mel"], "models.xgb_mel.max_depth": 3})
-    studies = {"naive", "ungrouped", "corpus_size"}
+    studies = {"naive", "ungrouped", "corpus_size", "unknown"}
     rest = {*studies, "evaluate", "report", "release"}
     steps = ("train", "robustness", "refit")
     assert set(plan(project).jobs) == {*(f"{step}_xgb_mel" for step in steps), *rest}
@@ -372,7 +372,7 @@ def test_a_plain_repro_makes_the_demo_where_it_is_asked_for_and_nowhere_else(pro
     assert len(list((project.folder / "data/demo").glob("*/*.flac"))) == 60
 
 
-STUDIES = ("naive", "ungrouped", "corpus_size", "chain_audit")
+STUDIES = ("naive", "ungrouped", "corpus_size", "unknown", "chain_audit")
 READ = ("evaluate", "explore", *STUDIES, "splits", "tracks")
 """Stages whose outputs the report reads."""
 

@@ -104,6 +104,8 @@ USED = {
     "naive": {"xgboost", "sklearn"},
     "ungrouped": {"xgboost", "sklearn", "statsmodels"},
     "corpus_size": {"xgboost", "sklearn", "statsmodels"},
+    "strangers": set(),
+    "unknown": {"xgboost", "sklearn", "statsmodels"},
     "changed": set(),
     "robustness_svm_mel": {"sklearn"},
     "robustness_xgb_mel": {"xgboost", "sklearn"},

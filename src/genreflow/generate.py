@@ -54,6 +54,8 @@ And files:
 | `data/labels.csv` gives a track another genre | the `audio` of both genres, \
 {", ".join(f"`{kind}`" for kind in FEATURES)}; what reads all shards |
 | it gives a track another group or role | `splits` and what follows |
+| a sound in `unknown.folder` is added, removed, renamed or replaced | `strangers`, `unknown`, \
+`report` |
 | `params.yaml` is reordered or commented | nothing |
 | a module of the package changes in comments, docstrings, layout or annotations | nothing |
 | it changes in what it does | the steps whose code imports it, and what follows |

@@ -245,6 +245,26 @@ class CorpusSize(Section):
         return self
 
 
+class Unknown(Section):
+    """How sure two cheap models are of a genre that they were trained without, and of no music."""
+
+    enabled: bool = Field(True, description="Whether to find out.")
+    genres: PositiveInt = Field(
+        10, description="Leave out at most so many genres, one at a time: the largest."
+    )
+    folder: str = Field(
+        "data/unknown",
+        min_length=1,
+        description="Folder of sounds of no genre: speech, noise, other music; may be empty.",
+    )
+    unsure_below: Fraction = Field(
+        0.6, description="A lower confidence, after calibration, counts as unsure."
+    )
+    unfamiliar_below: Fraction = Field(
+        0.05, description="A lower familiarity counts as unfamiliar: what 5 % of the corpus has."
+    )
+
+
 def _known_change(change: str) -> str:
     if change not in CHANGES:
         raise ValueError(f"no such change; there are {', '.join(CHANGES)}")
@@ -362,6 +382,7 @@ class Params(Section):
     naive: Naive = Naive()
     ungrouped: Ungrouped = Ungrouped()
     corpus_size: CorpusSize = CorpusSize()
+    unknown: Unknown = Unknown()
     robustness: Robustness = Robustness()
     chain_audit: ChainAudit = ChainAudit()
     exploration: Exploration = Exploration()

@@ -79,6 +79,8 @@ def write_code(params: Params, results: Path) -> None:
         There is no such corpus; a module can't be read.
     """
     layout = layout_of(params)
+    # DVC wants every dependency to exist.
+    Path(params.unknown.folder).mkdir(parents=True, exist_ok=True)
     check_encoders(params, layout.genres, results)
     wanted = leftovers.Wanted.by(params, layout.genres)
     leftovers.bring_back(results, wanted)

@@ -142,9 +142,18 @@ def _steps() -> Iterator[Step]:
     )
     probes = [MODELS[name] for name in PROBES]
     kinds = [kind for name in PROBES for kind in kinds_of(name)]
+    yield Step(
+        "strangers",
+        ("genreflow.robustness.strangers", *(kind.extractor for kind in kinds)),
+        "strangers",
+        (*(kind.section for kind in kinds), "audio"),
+        settings=("unknown.enabled", "unknown.folder"),
+        facts={"kinds": {kind.name: kind.stored for kind in kinds}},
+    )
     for study, needs, settings in (
         ("ungrouped", ("tracks", "splits"), ()),
         ("corpus_size", ("splits",), ("evaluation.confidence",)),
+        ("unknown", ("splits", "strangers"), ()),
     ):
         yield Step(
             study,
@@ -238,7 +247,15 @@ def _steps() -> Iterator[Step]:
         ("genreflow.report.build",),
         "report",
         ("report",),
-        needs=("evaluate", "naive", "ungrouped", "corpus_size", "chain_audit", "explore"),
+        needs=(
+            "evaluate",
+            "naive",
+            "ungrouped",
+            "corpus_size",
+            "unknown",
+            "chain_audit",
+            "explore",
+        ),
         facts={
             "baseline": BASELINE,
             "ensembles": ENSEMBLES,

@@ -45,7 +45,7 @@ def _stamped(params: Params, genres: Collection[str]) -> Iterator[tuple[PurePosi
     for kind in kinds_in_use(params):
         for shard in shards:
             yield kind.artifact(shard), lineage.stamp(kind.name, params)
-    for step in ("tracks", "splits"):
+    for step in ("tracks", "splits", "strangers"):
         yield PurePosixPath(f"{step}.parquet"), lineage.stamp(step, params)
     for model in params.evaluation.models:
         for training in training_names(params.splits, params.at(MODELS[model].section).seeds):

@@ -15,8 +15,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited]))
 
 from genreflow import clock, disk, leftovers, machine, runlock, stages
 from genreflow import params as parameters
-from genreflow.corpus.digest import shard_digest
+from genreflow.corpus.digest import files_digest, shard_digest
 from genreflow.corpus.scan import list_shards
+from genreflow.corpus.strangers import list_strangers
 from genreflow.folds import changed_folds, parse_training, training_names
 from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
@@ -95,6 +96,13 @@ def corpus_digest(wildcards):
     if PARAMS.is_demo:
         return "synthesised"
     return shard_digest(LAYOUT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
+
+
+def strangers_digest(wildcards):
+    """The content of sounds of no genre; there need be none, and no folder."""
+    folder = Path(PARAMS.unknown.folder)
+    files = list_strangers(folder) if PARAMS.unknown.enabled else ()
+    return files_digest(files, str(folder.resolve()), Path(".cache/corpus-digests"))
 
 
 def listing_digest(path):

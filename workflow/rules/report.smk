@@ -94,6 +94,54 @@ rule corpus_size:
         "../scripts/corpus_size.py"
 
 
+rule strangers:
+    output:
+        tracks="results/strangers.parquet",
+        cost=cost("strangers"),
+    log:
+        "results/logs/strangers.log",
+    resources:
+        mem_mb=max(FEATURES[kind].memory_mb for kind in PROBED),
+    params:
+        **{
+            kind: PARAMS.section(FEATURES[kind].section)
+            for model in PROBES
+            for kind in MODELS[model].reads
+        },
+        audio=PARAMS.section("audio"),
+        enabled=PARAMS.unknown.enabled,
+        folder=lambda wildcards: PARAMS.unknown.folder,  # where braces are no wildcards
+        content=strangers_digest,
+        code=CODE["strangers"],
+    message:
+        "Decode and describe sounds that are of no genre"
+    script:
+        "../scripts/strangers.py"
+
+
+rule unknown:
+    input:
+        **{kind: features(kind) for kind in PROBED},
+        splits="results/splits.parquet",
+        strangers="results/strangers.parquet",
+    output:
+        found="results/unknown.json",
+        cost=cost("unknown"),
+    log:
+        "results/logs/unknown.log",
+    threads: max(PARAMS.at(MODELS[model].section).threads for model in PROBES)
+    resources:
+        mem_mb=max(MODELS[model].memory_mb for model in PROBES),
+    params:
+        **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
+        unknown=PARAMS.section("unknown"),
+        code=CODE["unknown"],
+    message:
+        "Train two cheap models without a genre, to see how sure they are of it"
+    script:
+        "../scripts/unknown.py"
+
+
 rule chain_audit:
     input:
         audio=expand("results/audio/{shard}.arrow", shard=SHARDS),
@@ -144,6 +192,7 @@ rule report:
         naive="results/naive.json",
         ungrouped="results/ungrouped.json",
         corpus_size="results/corpus_size.json",
+        unknown="results/unknown.json",
         chain="results/chain.json",
         exploration="results/exploration",
         splits="results/splits.parquet",

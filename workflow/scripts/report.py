@@ -16,6 +16,7 @@ with job(snakemake) as running:
             naive=Path(snakemake.input.naive),
             ungrouped=Path(snakemake.input.ungrouped),
             corpus_size=Path(snakemake.input.corpus_size),
+            unknown=Path(snakemake.input.unknown),
             chain=Path(snakemake.input.chain),
             tracks=Path(snakemake.input.tracks),
             splits=Path(snakemake.input.splits),

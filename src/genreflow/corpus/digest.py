@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,21 +47,34 @@ def shard_digest(layout: Layout, shard: Shard, cache: Path) -> str:
     CorpusError
         A folder can't be listed.
     """
-    digests = _file_digests(layout, shard, cache)
+    return files_digest(layout.scan(shard).files, f"{layout.root.resolve()}\0{shard.name}", cache)
+
+
+def files_digest(files: Iterable[TrackFile], place: str, cache: Path) -> str:
+    """Return the SHA-256 over the (track_id, SHA-256 of the file) pairs of some files.
+
+    Parameters
+    ----------
+    files
+        Audio files.
+    place
+        Where they lie: what their hashes are kept by.
+    cache
+        As for :func:`shard_digest`.
+    """
+    digests = _file_digests(files, place, cache)
     return text_sha256(f"{digests[track_id]} {track_id}\0" for track_id in sorted(digests))
 
 
-def _file_digests(layout: Layout, shard: Shard, cache: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file of a shard, by track_id."""
-    place = hashlib.sha256(
-        f"{layout.root.resolve()}\0{shard.name}".encode(errors="surrogateescape")
-    )
-    cached = cache / f"{place.hexdigest()[:32]}.json"
+def _file_digests(files: Iterable[TrackFile], place: str, cache: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file, by track_id."""
+    digest = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
+    cached = cache / f"{digest[:32]}.json"
     known = _read(cached)
     settled = time.time_ns() - _SETTLED_NS
     digests: dict[str, str] = {}
     keep: dict[str, _Entry] = {}
-    for file in layout.scan(shard).files:
+    for file in files:
         entry = _entry(file, known.get(file.track_id))
         digests[file.track_id] = "unreadable" if entry is None else entry[1]
         if entry is not None and max(entry[0][1:]) < settled:

@@ -17,6 +17,7 @@ from genreflow.report.costs import Cost
 from genreflow.report.exploration import explore
 from genreflow.report.provenance import Provenance
 from genreflow.report.results import Results
+from genreflow.report.unknown import describe_unknown
 
 templates = Environment(
     loader=PackageLoader("genreflow.report"),
@@ -40,6 +41,7 @@ def render(
         **_frame(results),
         **sections.answer_section(results, comparison),
         **sections.robustness_section(results, specs),
+        "unknown": describe_unknown(results),
         **sections.confusion_section(results),
         **sections.genres_section(results, specs),
         **sections.stability_section(results, specs),
@@ -77,6 +79,7 @@ def _contents(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("answer", "Answer"),
         ("leaderboard", "Leaderboard"),
         ("robustness", "Robustness"),
+        ("unknown", "Unknown music"),
         ("confusion", "Confusion matrices"),
         ("genres", "Genres"),
         ("stability", "Stability"),

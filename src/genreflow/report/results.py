@@ -40,7 +40,7 @@ class Inputs:
     ----------
     evaluation, exploration
         Folders that the steps of these names wrote.
-    naive, ungrouped, corpus_size, chain
+    naive, ungrouped, corpus_size, unknown, chain
         What the side studies found.
     tracks, splits
         The manifest and the splits.
@@ -53,6 +53,7 @@ class Inputs:
     naive: Path
     ungrouped: Path
     corpus_size: Path
+    unknown: Path
     chain: Path
     tracks: Path
     splits: Path
@@ -232,6 +233,12 @@ class Results:
         """Accuracy against training tracks; see :mod:`genreflow.studies.corpus_size`."""
         curve: dict[str, Any] = read_json(_existing(self.inputs.corpus_size))
         return curve
+
+    @cached_property
+    def unknown(self) -> dict[str, Any]:
+        """How sure models are of what they can't know; see :mod:`genreflow.studies.unknown`."""
+        found: dict[str, Any] = read_json(_existing(self.inputs.unknown))
+        return found
 
     @cached_property
     def chain(self) -> dict[str, Any]:

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from genreflow import registry
 from genreflow.columns import column_of
 from genreflow.evaluation.intervals import proportion_interval
+from genreflow.features.rows import FeatureRows, Floats, Integers
+from genreflow.models.base import READ_ROWS, Model
 from genreflow.params import Params
 from genreflow.training import fit, open_features
 
@@ -52,6 +55,36 @@ class Trial:
         right = self.tested["right"].to_numpy(dtype=float)
         found = proportion_interval(right, self.tested["group"].tolist(), confidence)
         return {} if found is None else {"low": found.low, "high": found.high}
+
+
+def track_probabilities(
+    model: Model[Any], found: FeatureRows, tracks: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return a model's probabilities of some tracks, (tracks, genres): the mean over their rows.
+
+    They need not be of a genre that the model knows. Copies of a track have no say.
+    """
+    number, rows = _own_rows(found, tracks)
+    sums = np.zeros((len(tracks), len(model.signature.genres)))
+    for start in range(0, len(rows), READ_ROWS):
+        batch = slice(start, start + READ_ROWS)
+        np.add.at(sums, number[batch], model.predict_proba(found.source.read(rows[batch])))
+    means: npt.NDArray[np.float64] = sums / np.bincount(number, minlength=len(tracks))[:, None]
+    return means
+
+
+def track_rows(found: FeatureRows, tracks: Sequence[str]) -> Floats:
+    """Return features of one row a track, (tracks, ...)."""
+    number, rows = _own_rows(found, tracks)
+    return found.source.read(rows[np.argsort(number)])
+
+
+def _own_rows(found: FeatureRows, tracks: Sequence[str]) -> tuple[Integers, Integers]:
+    """Return the rows of some tracks without their copies, and before them whose they are."""
+    place = {track: i for i, track in enumerate(tracks)}
+    number = np.array([place.get(track, -1) for track in found.track_id])[found.row_track]
+    rows = np.flatnonzero((number >= 0) & (found.row_copy == 0))
+    return number[rows], rows
 
 
 def run_trial(
