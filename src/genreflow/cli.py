@@ -40,6 +40,12 @@ class FmaSubset(StrEnum):
     large = "large"
 
 
+class Format(StrEnum):
+    """What a model can be exported to."""
+
+    onnx = "onnx"
+
+
 class _OneLineErrors(TyperGroup):
     """Ends with the message of genreflow's own exceptions; all others are bugs and traced back."""
 
@@ -231,6 +237,26 @@ def prune(
         typer.echo(f"{RESULTS / path} ({megabytes:.1f} MB)")
     if yes or typer.confirm("Remove these?"):
         leftovers.remove(RESULTS, wanted)
+
+
+@app.command()
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(help="Folder or name of a release, or of one training.", show_default=False),
+    ],
+    to: Annotated[Format, typer.Option(help="Format.")] = Format.onnx,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write.", show_default="<model>.<format>"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a model as one file that needs no Python: docs/export.md."""
+    from genreflow.export.write import export as write
+
+    written = write(model, to.value, out, force=force)
+    typer.echo(f"{written.path} ({written.path.stat().st_size / 1e6:.1f} MB): {written.reads}")
 
 
 @workflow_app.command("code")

@@ -11,8 +11,8 @@ from genreflow.audio.samples import FULL_SCALE, Samples
 LEVEL = 0.1
 """Root mean square of the parts of a track that sound, once normalised: -20 dB full scale."""
 
-_BLOCK = 1024
-_GATE = 0.1
+BLOCK = 1024
+GATE = 0.1
 
 
 def amplitude_scale(samples: Samples, *, normalise: bool) -> float:
@@ -35,8 +35,8 @@ def amplitude_scale(samples: Samples, *, normalise: bool) -> float:
     """
     if not normalise:
         return 1 / FULL_SCALE
-    length = min(_BLOCK, len(samples))
+    length = min(BLOCK, len(samples))
     blocks = samples[: len(samples) // length * length].reshape(-1, length).astype(np.float32)
     power = np.vecdot(blocks, blocks).astype(np.float64) / length
-    mean = power[power >= _GATE * power.mean()].mean()
+    mean = power[power >= GATE * power.mean()].mean()
     return LEVEL / math.sqrt(mean) if mean > 0 else 1 / FULL_SCALE

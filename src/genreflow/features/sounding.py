@@ -10,8 +10,8 @@ from genreflow.audio.samples import Samples
 SILENT_DB = 50.0
 """Silent is what lies so far below the loud parts of the same track."""
 
-_LOUD = 0.95
-_BLOCK = 256
+LOUD = 0.95
+BLOCK = 256
 
 
 def sounds(power: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
@@ -22,7 +22,7 @@ def sounds(power: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
     power
         (frames,) mean square. The loud parts are its 95th percentile: a click isn't one.
     """
-    heard = power > np.quantile(power, _LOUD) * 10 ** (-SILENT_DB / 10)
+    heard = power > np.quantile(power, LOUD) * 10 ** (-SILENT_DB / 10)
     return heard if heard.any() else np.ones(len(power), dtype=np.bool_)
 
 
@@ -38,7 +38,7 @@ def without_silence_around(samples: Samples, at_least: int) -> Samples:
     at_least
         Samples to leave where there are so many, silence among them if need be.
     """
-    length = min(_BLOCK, len(samples))
+    length = min(BLOCK, len(samples))
     blocks = samples[: len(samples) // length * length].reshape(-1, length).astype(np.float32)
     heard = np.flatnonzero(sounds(np.vecdot(blocks, blocks)))
     begin, end = int(heard[0]) * length, (int(heard[-1]) + 1) * length

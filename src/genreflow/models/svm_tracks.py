@@ -37,7 +37,7 @@ from genreflow.models.whitening import WithinClassWhitening
 from genreflow.registry.entry import GRID
 from genreflow.registry.svm_tracks import Kernel, SvmTracksSection
 
-_SLOPE = 2.0
+SLOPE = 2.0
 """How fast a pair's vote rises with its margin: full (0.96) at the support vectors."""
 
 
@@ -108,7 +108,7 @@ class TrackSvm(Model[SvmTracksSection]):
         # A single pair's margin is positive for the second genre, those of several for the first.
         if n_genres == 2:
             margins = -margins
-        soft = np.tanh(_SLOPE * margins)
+        soft = np.tanh(SLOPE * margins)
         first, second = np.triu_indices(n_genres, 1)
         votes = np.zeros((len(values), n_genres))
         np.add.at(votes.T, first, soft.T)

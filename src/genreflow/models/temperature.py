@@ -17,7 +17,7 @@ from scipy.special import log_softmax, softmax
 
 from genreflow.features.rows import Floats, Integers
 
-_FLOOR = 1e-7
+FLOOR = 1e-7
 """Least probability that enters a logarithm."""
 
 
@@ -42,7 +42,7 @@ def as_margins(
     probabilities: npt.NDArray[np.floating[Any]],
 ) -> npt.NDArray[np.floating[Any]]:
     """Return what a temperature of probabilities (n, n_genres) divides: their logarithms."""
-    margins: npt.NDArray[np.floating[Any]] = np.log(np.maximum(probabilities, _FLOOR))
+    margins: npt.NDArray[np.floating[Any]] = np.log(np.maximum(probabilities, FLOOR))
     return margins
 
 

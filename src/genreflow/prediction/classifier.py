@@ -71,6 +71,11 @@ class Classifier:
         """Of what the models hear [Hz]."""
         return self._audio.sample_rate
 
+    @property
+    def voters(self) -> tuple[Voter, ...]:
+        """Its members, in the order of the release's."""
+        return self._voters
+
     def predict(self, paths: str | Path | Iterable[str | Path]) -> npt.NDArray[np.str_]:
         """Return the genre of each file, (n,).
 

@@ -60,6 +60,8 @@ class Voter:
         In the order of the probabilities.
     audio
         How tracks are decoded for it.
+    model, metadata
+        What was loaded.
 
     Raises
     ------
@@ -70,7 +72,7 @@ class Voter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         # More threads could add in another order, and say something else than the pipeline did.
-        self._model, self.metadata = load_model(folder, threads=1)
+        self.model, self.metadata = load_model(folder, threads=1)
         signature = self.metadata.signature
         self.genres = signature.genres
         self.audio = self.metadata.read_section("audio", Audio)
@@ -106,7 +108,7 @@ class Voter:
         """Return the mean of the probabilities of a sound's windows, (n_genres,)."""
         values = self.features_of(sound)
         with reading(self._folder):
-            rows = answer(self._model, values)
+            rows = answer(self.model, values)
         # One row after the other, as evaluation adds them: not a bit may differ.
         total = np.zeros(len(self.genres))
         for row in rows:
