@@ -30,6 +30,7 @@ from genreflow.prediction.classifier import Classifier
 from genreflow.prediction.release import Member, Release, write_release
 from genreflow.prediction.voter import Sound, Voter
 from genreflow.training import train
+from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
 
 WINDOWS = ("svm_mel", "xgb_mel", "cnn", "lstm", "resnet50")
@@ -276,6 +277,7 @@ def test_a_file_says_what_it_is(exported):
         "sample_rate": "8000",
         "stretch_seconds": "30",
         "min_seconds": "1",
+        "silence_db": "-60",
         "feature_names": "[]",
         "genreflow_version": genreflow.__version__,
     }
@@ -354,3 +356,13 @@ def test_a_classifier_of_all_folds_is_their_mean(trained):
     each = [Classifier(replace(alone.release, members=(Member("."),)), [voter]) for voter in voters]
     expected = np.mean([one.predict_samples_proba(samples, RATE) for one in each], axis=0)
     np.testing.assert_allclose(said, expected, atol=TOLERANCE)
+
+
+def test_the_example_of_the_documentation_runs(exported, corpus, tmp_path, monkeypatch, capsys):
+    shutil.copy(exported("svm_mel"), tmp_path / "cnn.onnx")
+    shutil.copy(corpus.track("hiss/9.wav"), tmp_path / "song.wav")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/export.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    exec(code, {})
+    assert "hiss" in capsys.readouterr().out

@@ -44,6 +44,7 @@ class Format(StrEnum):
     """What a model can be exported to."""
 
     onnx = "onnx"
+    html = "html"
 
 
 class _OneLineErrors(TyperGroup):
@@ -245,17 +246,23 @@ def export(
         str,
         typer.Argument(help="Folder or name of a release, or of one training.", show_default=False),
     ],
-    to: Annotated[Format, typer.Option(help="Format.")] = Format.onnx,
+    to: Annotated[
+        Format, typer.Option(help="An ONNX graph, or a page that runs it.")
+    ] = Format.onnx,
     out: Annotated[
         Path | None,
         typer.Option(help="File to write.", show_default="<model>.<format>"),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(help="html: the npm package onnxruntime-web, a folder or what npm packs."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a model as one file that needs no Python: docs/export.md."""
     from genreflow.export.write import export as write
 
-    written = write(model, to.value, out, force=force)
+    written = write(model, to.value, out, runtime=runtime, force=force)
     typer.echo(f"{written.path} ({written.path.stat().st_size / 1e6:.1f} MB): {written.reads}")
 
 

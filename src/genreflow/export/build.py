@@ -149,6 +149,7 @@ def _about(classifier: Classifier, names: tuple[str, ...]) -> dict[str, str]:
         "sample_rate": str(audio.sample_rate),
         "stretch_seconds": f"{classifier.release.stretch_seconds:g}",
         "min_seconds": f"{audio.min_seconds:g}",
+        "silence_db": f"{audio.silence_db:g}",
         "feature_names": json.dumps(names, ensure_ascii=False),
         "genreflow_version": genreflow.__version__,
     }
