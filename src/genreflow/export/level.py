@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genreflow.audio.cache import FULL_SCALE
+from genreflow.audio.samples import FULL_SCALE
 from genreflow.audio.decode import LOUDEST
 from genreflow.export.graph import Graph, axes
 from genreflow.features import gain, sounding

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genreflow.audio.cache import FULL_SCALE
+from genreflow.audio.samples import FULL_SCALE
 from genreflow.export import level
 from genreflow.export.graph import Graph, Value, axes
 from genreflow.features.mel.extract import window_geometry
