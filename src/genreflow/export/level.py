@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from genreflow.audio.samples import FULL_SCALE
 from genreflow.audio.decode import LOUDEST
+from genreflow.audio.samples import FULL_SCALE
 from genreflow.export.graph import Graph, axes
 from genreflow.features import gain, sounding
 
