@@ -133,8 +133,10 @@ def _sections() -> list[str]:
     order = list(leaves())
     names = {name for step in STEPS.values() for name in (*step.sections, *step.settings)}
 
-    def place(name: str) -> int:
-        return next(i for i, leaf in enumerate(order) if f"{leaf}.".startswith(f"{name}."))
+    def place(name: str) -> tuple[int, str]:
+        # A section, and a parameter of it that some step reads alone, may begin at the same place.
+        first = next(i for i, leaf in enumerate(order) if f"{leaf}.".startswith(f"{name}."))
+        return first, name
 
     return sorted(names, key=place)
 
