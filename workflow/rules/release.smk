@@ -45,6 +45,7 @@ rule release:
             for model in PARAMS.evaluation.models
             for name in (METADATA, *MODELS[model].model_files)
         ],
+        features=features("handcrafted"),
         evaluation="results/evaluation",
         splits="results/splits.parquet",
         tracks="results/tracks.parquet",

@@ -14,5 +14,6 @@ with job(snakemake) as running:
         Path(snakemake.input.evaluation),
         Path(snakemake.input.tracks),
         Path(snakemake.input.splits),
+        [Path(path) for path in snakemake.input.features],
         Path(snakemake.output.releases),
     )

@@ -41,6 +41,15 @@ def predict(
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Say `unsure` where no genre is so probable.")
     ] = 0.0,
+    min_familiarity: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Say `unfamiliar` where less than this share of the corpus is as strange to it; "
+            "0.05 tells speech and noise.",
+        ),
+    ] = 0.0,
     jobs: options.Jobs = 1,
     resume: Annotated[
         Path | None,
@@ -65,14 +74,16 @@ def predict(
 
     form = as_json if json else as_csv if csv else as_text
     inputs = expand(paths, sys.stdin.buffer.read)
-    source = Source(model, folds, first)
+    source = Source(model, folds, first, familiar=min_familiarity > 0)
     prepare_stdout(for_people=form is as_text)
     with ExitStack() as stack:
         stack.enter_context(without_native_notices())
         listener = stack.enter_context(listening(source, jobs))
         genres = listener.release.genres
         unsure = f", unsure below {min_confidence:g}" if min_confidence else ""
-        style = Style(top, timeline, min_confidence, source.label(listener.release) + unsure)
+        unsure += f", unfamiliar below {min_familiarity:g}" if min_familiarity else ""
+        label = source.label(listener.release) + unsure
+        style = Style(top, timeline, min_confidence, label, min_familiarity)
         known: dict[str, str] = {}
         keep: Callable[[Answer], None] | None = None
         if resume:

@@ -19,11 +19,14 @@ class Part:
         Where it lies in the file [s].
     probabilities
         (n_genres,); None where it is silent.
+    familiarity
+        From 0 to 1: how like the corpus it is; None where nobody asked, or it is silent.
     """
 
     start: float
     end: float
     probabilities: Doubles | None
+    familiarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,15 @@ class Answer:
     def confidence(self) -> float:
         """Probability of the most probable genre."""
         return float(self.probabilities.max())
+
+    @property
+    def familiarity(self) -> float | None:
+        """The mean over the stretches by their length; None where nobody asked."""
+        heard = [part for part in self.parts if part.familiarity is not None]
+        if not heard:
+            return None
+        seconds = [part.end - part.start for part in heard]
+        return float(np.average([part.familiarity for part in heard], weights=seconds))
 
     @property
     def seconds(self) -> float:

@@ -51,17 +51,24 @@ class Source:
         Whether all trainings of the model are averaged.
     first
         Seconds of a file that are heard; None for all of it.
+    familiar
+        Whether it is to say how familiar files are.
     """
 
     model: str | None = None
     folds: bool = False
     first: float | None = None
+    familiar: bool = False
 
     def label(self, release: Release) -> str:
         """Say in a word who answers, and what of a file is heard."""
         trainings = "+".join(member.folder for member in release.members)
         trained = "" if release.trained_on == _ALL_TRACKS else f"/{trainings}"
         return f"{release.name}{trained}{f', first {self.first:g} s' if self.first else ''}"
+
+    def hear(self, classifier: Classifier, path: str) -> Answer:
+        """Return what is said of a file."""
+        return classifier.hear(path, self.first, familiar=self.familiar)
 
     def load(self) -> Classifier:
         """Load the classifier.
@@ -90,7 +97,7 @@ class Here:
     """
 
     def __init__(self, source: Source) -> None:
-        self._first = source.first
+        self._source = source
         self._classifier = source.load()
         self.release = self._classifier.release
 
@@ -98,7 +105,7 @@ class Here:
         """Yield what is said of each file, in their order."""
         for item in inputs:
             known = _known(item, self.release)
-            yield known or self._classifier.hear(item.path, self._first)
+            yield known or self._source.hear(self._classifier, item.path)
 
 
 class Workers:
@@ -245,4 +252,4 @@ def _about(source: Source) -> tuple[Release, list[str]]:
 
 
 def _hear(source: Source, path: str) -> Answer:
-    return _classifier(source).hear(path, source.first)
+    return source.hear(_classifier(source), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ from genreflow.prediction.voter import Doubles, Sound, Voter
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genreflow.prediction.familiar import Acquaintance
+
 
 class Classifier:
     """Names the genre of audio, as scikit-learn's classifiers name classes.
@@ -35,6 +38,8 @@ class Classifier:
         What it is.
     voters
         Its members, in their order.
+    folder
+        Where the release lies; None where it is none.
 
     Attributes
     ----------
@@ -49,7 +54,9 @@ class Classifier:
         A member knows other genres, or hears tracks in another way.
     """
 
-    def __init__(self, release: Release, voters: Sequence[Voter]) -> None:
+    def __init__(
+        self, release: Release, voters: Sequence[Voter], folder: Path | None = None
+    ) -> None:
         for voter in voters:
             if voter.genres != release.genres or voter.audio != voters[0].audio:
                 raise ModelFileError(
@@ -59,6 +66,7 @@ class Classifier:
         self.release = release
         self.classes_: npt.NDArray[np.str_] = np.array(release.genres)
         self._voters = tuple(voters)
+        self._folder = folder
         self._audio = voters[0].audio
 
     @property
@@ -154,7 +162,27 @@ class Classifier:
             raise RejectedError(f"{answer.path}: {answer.reason}")
         return timeline_of(answer)
 
-    def hear(self, path: str | Path, first: float | None = None) -> Answer:
+    def familiarity(self, path: str | Path) -> float:
+        """Return how familiar a file is: what share of the corpus' own tracks is no more so.
+
+        Of tracks like those of the corpus, one in twenty lies below 0.05. Unlike a probability, it
+        says nothing of genres: speech or noise can get one of them with confidence.
+
+        Raises
+        ------
+        genreflow.audio.decode.RejectedError
+            The file can't be used.
+        ModelFileError
+            This isn't a release, which alone knows.
+        """
+        answer = self.hear(path, familiar=True)
+        if answer.reason:
+            raise RejectedError(f"{answer.path}: {answer.reason}")
+        return float(answer.familiarity or 0)
+
+    def hear(
+        self, path: str | Path, first: float | None = None, *, familiar: bool = False
+    ) -> Answer:
         """Return what is said of a file, or the reason why it can't be used.
 
         Parameters
@@ -164,10 +192,14 @@ class Classifier:
         first
             Hear just one excerpt of so many seconds, where ``audio.start`` has it begin, as the
             pipeline does. None: hear the whole.
+        familiar
+            Whether to say how familiar it is, too, which takes handcrafted features.
         """
         answer = Answer(str(path), self.release.genres)
         try:
-            return replace(answer, parts=tuple(map(self._judge, self._stretches(path, first))))
+            heard = self._stretches(path, first)
+            parts = tuple(self._judge(stretch, familiar=familiar) for stretch in heard)
+            return replace(answer, parts=parts)
         except RejectedError as error:
             return replace(answer, reason=str(error))
 
@@ -177,7 +209,7 @@ class Classifier:
         audio = self._audio.model_copy(update={"max_seconds": first})
         return iter([excerpt_of(Path(path), audio)])
 
-    def _judge(self, stretch: Stretch) -> Part:
+    def _judge(self, stretch: Stretch, *, familiar: bool = False) -> Part:
         if stretch.samples is None:
             return Part(stretch.start, stretch.end, None)
         sound = Sound(stretch.samples, self._audio.sample_rate)
@@ -187,9 +219,20 @@ class Classifier:
             joined = pool(said, weights)
         else:
             joined = said.mean(axis=0)
-        return Part(
-            stretch.start, stretch.end, apply_temperature(joined, self.release.temperature)[0]
-        )
+        (calibrated,) = apply_temperature(joined, self.release.temperature)
+        familiarity = self._acquaintance.of(sound) if familiar else None
+        return Part(stretch.start, stretch.end, calibrated, familiarity)
+
+    @cached_property
+    def _acquaintance(self) -> Acquaintance:
+        from genreflow.prediction.familiar import Acquaintance
+
+        if self._folder is None:
+            raise ModelFileError(
+                f"{self.release.name}: a single training doesn't know what is familiar; ask a "
+                "release, which `snakemake` makes"
+            )
+        return Acquaintance.load(self._folder)
 
 
 def timeline_of(answer: Answer) -> pd.DataFrame:

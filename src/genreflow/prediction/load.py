@@ -41,7 +41,8 @@ def load(model: str | Path = RELEASES) -> Classifier:
         folder = folder / read_index(folder).best
     if (folder / RELEASE).is_file():
         release = read_release(folder)
-        return Classifier(release, [Voter(folder / member.folder) for member in release.members])
+        voters = [Voter(folder / member.folder) for member in release.members]
+        return Classifier(release, voters, folder)
     return _of_trainings(folder.parent.name or folder.name, [folder])
 
 

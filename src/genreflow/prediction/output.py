@@ -13,6 +13,8 @@ from genreflow.columns import OF_ANSWERS, OF_STRETCHES, column_of
 from genreflow.prediction.answer import Answer, Part, best
 from genreflow.store.cells import guarded
 
+UNFAMILIAR = "unfamiliar"
+"""What stands for the genre of a sound that is too little like the corpus."""
 UNSURE = "unsure"
 """What stands for the genre where the most probable one isn't probable enough."""
 
@@ -31,15 +33,20 @@ class Style:
         Probability below which the genre is :data:`UNSURE`.
     model
         Which classifier answered, and what it was told.
+    strange
+        Familiarity below which the genre is :data:`UNFAMILIAR`.
     """
 
     top: int | None = None
     timeline: bool = False
     least: float = 0.0
     model: str = ""
+    strange: float = 0.0
 
-    def named(self, genre: str, probability: float) -> str:
-        """Return the genre if it is probable enough."""
+    def named(self, genre: str, probability: float, familiarity: float | None) -> str:
+        """Return the genre if it is probable, and the sound familiar, enough."""
+        if familiarity is not None and familiarity < self.strange:
+            return UNFAMILIAR
         return genre if probability >= self.least else UNSURE
 
 
@@ -49,7 +56,7 @@ def as_text(answer: Answer, style: Style) -> str:
         return ""
     path = printable(answer.path)
     if not style.timeline:
-        return f"{path}: {_named(answer.top(style.top or 1), style)}\n"
+        return f"{path}: {_named(answer.top(style.top or 1), answer.familiarity, style)}\n"
     return "".join(
         f"{path} {_clock(part.start)}-{_clock(part.end)}: {_of_part(answer, part, style)}\n"
         for part in answer.parts
@@ -59,13 +66,13 @@ def as_text(answer: Answer, style: Style) -> str:
 def _of_part(answer: Answer, part: Part, style: Style) -> str:
     if part.probabilities is None:
         return "silent"
-    return _named(best(answer.genres, part.probabilities, style.top or 1), style)
+    return _named(best(answer.genres, part.probabilities, style.top or 1), part.familiarity, style)
 
 
-def _named(top: Sequence[tuple[str, float]], style: Style) -> str:
+def _named(top: Sequence[tuple[str, float]], familiarity: float | None, style: Style) -> str:
     (genre, probability), *others = top
-    if style.named(genre, probability) == UNSURE:
-        return f"{UNSURE} ({', '.join(f'{name} {share:.0%}' for name, share in top)})"
+    if (named := style.named(genre, probability, familiarity)) != genre:
+        return f"{named} ({', '.join(f'{name} {share:.0%}' for name, share in top)})"
     if not others and style.top is None:
         return f"{genre} ({probability:.0%})"
     return ", ".join(f"{name} {share:.0%}" for name, share in top)
@@ -78,7 +85,7 @@ def as_json(answer: Answer, style: Style) -> str:
         told["reason"] = answer.reason
     else:
         told["seconds"] = round(answer.seconds, 3)
-        told |= _object(answer.top(style.top or len(answer.genres)), style)
+        told |= _object(answer.top(style.top or len(answer.genres)), answer.familiarity, style)
         if style.timeline:
             told["timeline"] = [_stretch(answer, part, style) for part in answer.parts]
         told["model"] = style.model
@@ -90,16 +97,20 @@ def _stretch(answer: Answer, part: Part, style: Style) -> dict[str, Any]:
     if part.probabilities is None:
         return told | {"genre": None}
     count = style.top or len(answer.genres)
-    return told | _object(best(answer.genres, part.probabilities, count), style)
+    top = best(answer.genres, part.probabilities, count)
+    return told | _object(top, part.familiarity, style)
 
 
-def _object(top: Sequence[tuple[str, float]], style: Style) -> dict[str, Any]:
+def _object(
+    top: Sequence[tuple[str, float]], familiarity: float | None, style: Style
+) -> dict[str, Any]:
     genre, probability = top[0]
-    return {
-        "genre": style.named(genre, probability),
+    told: dict[str, Any] = {
+        "genre": style.named(genre, probability, familiarity),
         "probability": round(probability, 4),
         "probabilities": {name: round(share, 4) for name, share in top},
     }
+    return told if familiarity is None else told | {"familiarity": round(familiarity, 4)}
 
 
 def _json(value: Any) -> str:
@@ -134,14 +145,18 @@ def _rows(answer: Answer, style: Style) -> Iterator[list[str]]:
             if part.probabilities is None:
                 yield [path, *where, "", "", "", model, *nothing]
             else:
-                yield [path, *where, *_cells(answer, part.probabilities, style)]
+                cells = _cells(answer, part.probabilities, part.familiarity, style)
+                yield [path, *where, *cells]
     else:
-        yield [path, f"{answer.seconds:.3f}", *_cells(answer, answer.probabilities, style)]
+        cells = _cells(answer, answer.probabilities, answer.familiarity, style)
+        yield [path, f"{answer.seconds:.3f}", *cells]
 
 
-def _cells(answer: Answer, probabilities: Any, style: Style) -> list[str]:
+def _cells(
+    answer: Answer, probabilities: Any, familiarity: float | None, style: Style
+) -> list[str]:
     ((genre, probability),) = best(answer.genres, probabilities)
-    named = guarded(style.named(genre, probability))
+    named = guarded(style.named(genre, probability, familiarity))
     shares = [f"{share:.4f}" for share in probabilities]
     return [named, f"{probability:.4f}", "", guarded(style.model), *shares]
 

@@ -26,6 +26,7 @@ from genreflow.prediction.release import (
 from genreflow.ranking import best_first
 from genreflow.registry import ENSEMBLES
 from genreflow.registry.entry import METADATA
+from genreflow.release.acquaint import acquaint
 from genreflow.release.card import render_card
 from genreflow.store.files import file_sha256, read_csv, read_json, text_sha256
 from genreflow.store.tables import read_stamp, read_table
@@ -74,6 +75,7 @@ def assemble(
     evaluation: Path,
     tracks: Path,
     splits: Path,
+    features: Sequence[Path],
     out: Path,
 ) -> None:
     """Write a release of every model and ensemble, and the index that names the best.
@@ -88,6 +90,8 @@ def assemble(
         Folder of the tables of the comparison.
     tracks, splits
         The manifest and the splits.
+    features
+        Handcrafted features of all shards.
     out
         Folder to make, ``results/release``.
 
@@ -98,6 +102,8 @@ def assemble(
     """
     vouching = Evaluation.read(evaluation)
     common = _common(params, tracks, splits)
+    split = read_table(splits, lineage.stamp("splits", params))
+    acquaintance = acquaint(params, features, split)
     if out.exists():
         shutil.rmtree(out)
     for model, folder in refitted.items():
@@ -112,6 +118,7 @@ def assemble(
             trained_on=_trained_on(params, [model]),
             outside_data=params.outside_data_of(model),
         )
+        acquaintance.save(out / model)
         _finish(alone, {model: metadata}, vouching, params, out / model)
     for ensemble in ENSEMBLES:
         members = vouching.members_of(ensemble)
@@ -131,6 +138,7 @@ def assemble(
             trained_on=_trained_on(params, models),
             outside_data=tuple(dict.fromkeys(o for m in models for o in params.outside_data_of(m))),
         )
+        acquaintance.save(out / ensemble)
         _finish(joined, found, vouching, params, out / ensemble)
     released = {name: vouching.metrics[name] for name in vouching.metrics if (out / name).is_dir()}
     ranked = best_first(released)
