@@ -164,7 +164,7 @@ def test_one_network_at_a_time_is_at_work_on_a_gpu(project, monkeypatch):
             if "gpu" in rule.resources
         }
         limits = workflow._workflow.global_resources
-        steps = itertools.product(("train", "robustness"), ("cnn", "lstm", "resnet50"))
+        steps = itertools.product(("train", "robustness", "refit"), ("cnn", "lstm", "resnet50"))
         assert asked == {f"{step}_{network}": 1 for step, network in steps}
         assert limits["gpu"].value == 1
 

@@ -181,7 +181,7 @@ def test_features_that_no_model_reads_are_not_extracted_whatever_is_edited_of_th
     judging = (f"robustness_{m}" for m in plain)
     assert set(planned) == {"changed", *judging, "evaluate", "report", "release"}
     stages = stages_to_rerun(edited)
-    assert stages == {"features@embedding", "changed", "evaluate"}
+    assert stages == {"features@embedding", "changed", "evaluate", "release"}
     edited.edit(**{"features.embedding.encoder": ["vgg-mtt"]})
     assert plan(edited).jobs == planned
     assert stages_to_rerun(edited) == stages

@@ -100,7 +100,7 @@ def _steps() -> Iterator[Step]:
     for kind in FEATURES.values():
         yield Step(
             kind.name,
-            (kind.extractor,),
+            (kind.extractor, "genreflow.audio.cache"),
             "features",
             (kind.section,),
             needs=("audio",),
