@@ -46,8 +46,8 @@ def predict(
         typer.Option(
             min=0,
             max=1,
-            help="Say `unfamiliar` where less than this share of the corpus is as strange to it; "
-            "0.05 tells speech and noise.",
+            help="Say `unfamiliar` of what is stranger than all but this share of the corpus' "
+            "tracks; 0.05 tells speech and noise.",
         ),
     ] = 0.0,
     jobs: options.Jobs = 1,
@@ -80,9 +80,9 @@ def predict(
         stack.enter_context(without_native_notices())
         listener = stack.enter_context(listening(source, jobs))
         genres = listener.release.genres
-        unsure = f", unsure below {min_confidence:g}" if min_confidence else ""
-        unsure += f", unfamiliar below {min_familiarity:g}" if min_familiarity else ""
-        label = source.label(listener.release) + unsure
+        label = source.label(listener.release)
+        label += f", unsure below {min_confidence:g}" if min_confidence else ""
+        label += f", unfamiliar below {min_familiarity:g}" if min_familiarity else ""
         style = Style(top, timeline, min_confidence, label, min_familiarity)
         known: dict[str, str] = {}
         keep: Callable[[Answer], None] | None = None

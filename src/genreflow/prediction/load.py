@@ -49,6 +49,11 @@ def load(model: str | Path = RELEASES) -> Classifier:
 def load_folds(model: str) -> Classifier:
     """Load all trainings of a model, whose probabilities are averaged.
 
+    Parameters
+    ----------
+    model
+        Name of a compared model, or the folder of its trainings (``results/models/cnn``).
+
     Raises
     ------
     ModelFileError

@@ -40,7 +40,7 @@ def acquaint(params: Params, features: Sequence[Path], splits: pd.DataFrame) -> 
     table = read_handcrafted(features, lineage.stamp(kind.name, params))
     fold = splits[splits["fold"] == fold_names(params.splits)[0]]
     table = table.drop(columns="genre").merge(fold, on="track_id", validate="one_to_one")
-    names = [name for name in table.columns if name not in {*fold.columns, "track_id"}]
+    names = [name for name in table.columns if name not in fold.columns]
     values = table[names].to_numpy(dtype=np.float32)
     label, _ = pd.factorize(table["genre"], sort=True)
     train, valid = (table["role"].to_numpy() == role for role in ("train", "valid"))

@@ -36,7 +36,19 @@ CARD = "README.md"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The tables that vouch for the models; see :mod:`genreflow.evaluation.run`."""
+    """The tables that vouch for the models; see :mod:`genreflow.evaluation.run`.
+
+    Parameters
+    ----------
+    metrics
+        Of the level "track", by the model.
+    temperatures
+        Columns model, fold, temperature.
+    weights
+        Columns ensemble, fold, model, weight.
+    per_genre
+        Columns model, genre, precision, recall, f1, support: of the level "track".
+    """
 
     metrics: Mapping[str, Any]
     temperatures: pd.DataFrame
@@ -101,8 +113,9 @@ def assemble(
         An input can't be read, or was made by other parameters.
     """
     vouching = Evaluation.read(evaluation)
-    common = _common(params, tracks, splits)
     split = read_table(splits, lineage.stamp("splits", params))
+    audio: Mapping[str, str] = read_stamp(splits).facts["audio"]
+    common = _common(params, tracks, split, audio)
     acquaintance = acquaint(params, features, split)
     if out.exists():
         shutil.rmtree(out)
@@ -145,12 +158,10 @@ def assemble(
     write_index(Index(ranked[0], {name: released[name]["accuracy"] for name in ranked}), out)
 
 
-def _common(params: Params, tracks: Path, splits: Path) -> Release:
+def _common(params: Params, tracks: Path, split: pd.DataFrame, audio: Mapping[str, str]) -> Release:
     """Return what all releases of a run have in common."""
     manifest = read_table(tracks, lineage.stamp("tracks", params))
-    split = read_table(splits, lineage.stamp("splits", params))
     heard = manifest[manifest["track_id"].isin(split["track_id"])]
-    audio: Mapping[str, str] = read_stamp(splits).facts["audio"]
     return Release(
         name="",
         genres=(),
