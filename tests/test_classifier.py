@@ -66,6 +66,20 @@ def test_samples_get_what_their_file_gets(corpus, classifier):
     assert classifier.predict_samples(samples, rate) == "hiss"
 
 
+def test_silence_within_samples_has_no_say_and_silence_alone_is_refused(corpus, classifier):
+    samples, rate = soundfile.read(corpus.track("hiss/9.wav"), dtype="int16")
+    length = round(classifier.release.stretch_seconds * rate)
+    sound = np.tile(samples, -(-length // len(samples)))[:length]
+    silence = np.zeros_like(sound)
+    alone = classifier.predict_samples_proba(sound, rate)
+    for parts in ([sound, silence], [silence, sound]):
+        said = classifier.predict_samples_proba(np.concatenate(parts), rate)
+        np.testing.assert_array_equal(said, alone)
+    for silent in (silence, np.concatenate([silence, silence])):
+        with pytest.raises(RejectedError, match="silent"):
+            classifier.predict_samples(silent, rate)
+
+
 def test_a_long_file_is_heard_to_its_end(corpus, classifier, tmp_path):
     pieces, rate = [], 0
     for genre in GENRES:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from genreflow.audio.decode import RejectedError, prepare
+from genreflow.audio.decode import RejectedError, SilentError, prepare
 from genreflow.audio.stretches import Stretch, excerpt_of, stretches
 from genreflow.models.base import ModelFileError
 from genreflow.models.pooling import pool
@@ -138,9 +138,14 @@ class Classifier:
             piece = mono[start : start + length]
             if parts and len(piece) < least * sample_rate:
                 break
-            samples = prepare(piece.copy(), sample_rate, self._audio)
+            try:
+                samples = prepare(piece.copy(), sample_rate, self._audio)
+            except SilentError:
+                samples = None
             end = (start + len(piece)) / sample_rate
             parts.append(self._judge(Stretch(start / sample_rate, end, samples)))
+        if all(part.probabilities is None for part in parts):
+            raise SilentError("the samples are silent")
         return Answer("", self.release.genres, tuple(parts)).probabilities
 
     def timeline(self, path: str | Path) -> pd.DataFrame:
