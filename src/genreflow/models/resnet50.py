@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from genreflow.errors import GenreflowError
 from genreflow.models.neural.network import BATCH_NORM_MOMENTUM, KerasModel
@@ -62,5 +63,5 @@ class Resnet50(KerasModel[Resnet50Section]):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = BATCH_NORM_MOMENTUM
                 if not weights and layer.name.endswith("_3_bn"):
-                    layer.gamma.assign(keras.ops.zeros_like(layer.gamma))
+                    layer.gamma.assign(np.zeros(layer.gamma.shape, dtype=np.float32))
         return residual.output

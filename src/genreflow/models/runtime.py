@@ -1,11 +1,12 @@
 """Threads and determinism of the numerical libraries.
 
-What a model learns depends on the number of threads in TensorFlow, where it changes the order of
-sums. It is therefore a parameter of the model, never taken from the machine or from ``-j``.
+What a model learns depends on the number of threads in Keras's backend, where it changes the order
+of sums. It is therefore a parameter of the model, never taken from the machine or from ``-j``.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,15 +38,59 @@ def configure_keras(threads: int, seed: int) -> None:
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    _PREPARE[keras.backend.backend()](threads)
 
-        limit_tensorflow(threads)
-        tf.config.experimental.enable_op_determinism()
-        for gpu in tf.config.list_physical_devices("GPU"):
-            # Else the first training takes all of its memory, for whoever else is there.
-            if not tf.config.experimental.get_memory_growth(gpu):
-                tf.config.experimental.set_memory_growth(gpu, True)
+
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Let layers that are made within the block compute in a precision of Keras's.
+
+    Parameters
+    ----------
+    name
+        ``float32``, ``mixed_bfloat16`` or ``mixed_float16``; weights are float32 in each.
+    """
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _prepare_tensorflow(threads: int) -> None:
+    import tensorflow as tf
+
+    limit_tensorflow(threads)
+    tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # Else the first training takes all of its memory, for whoever else is there.
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _prepare_jax(threads: int) -> None:
+    # Read when the first operation starts JAX; later on they have no effect.
+    os.environ.update(NPROC=str(threads), XLA_PYTHON_CLIENT_PREALLOCATE="false")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _DETERMINISTIC_XLA not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_DETERMINISTIC_XLA}".strip()
+
+
+def _prepare_torch(threads: int) -> None:
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS isn't repeatable
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True)
+
+
+_DETERMINISTIC_XLA = "--xla_gpu_deterministic_ops=true"
+
+_PREPARE = {"tensorflow": _prepare_tensorflow, "jax": _prepare_jax, "torch": _prepare_torch}
 
 
 def keras_environment() -> dict[str, str]:
@@ -59,5 +104,15 @@ def keras_environment() -> dict[str, str]:
         "numpy": np.__version__,
         "keras": keras.__version__,
         backend: import_module(backend).__version__,
-        "devices": " ".join(keras.distribution.list_devices()),
+        "devices": " ".join(_devices(backend)),
     }
+
+
+def _devices(backend: str) -> list[str]:
+    if backend != "torch":
+        import keras
+
+        return list(keras.distribution.list_devices())
+    import torch  # Keras can't list its devices
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] or ["cpu"]

@@ -37,6 +37,10 @@ class NeuralSection(KerasSection):
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="sgd: with Nesterov momentum 0.9; takes less time per step."
     )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32",
+        description="Of the sums in training; the mixed ones are for GPUs. Models are float32.",
+    )
     mixup: float = Field(0.2, ge=0, description="Alpha of mixup between windows; 0: off.")
     time_mask: float = Field(0.15, ge=0, lt=1, description="SpecAugment: longest masked time.")
     frequency_mask: float = Field(0.1, ge=0, lt=1, description="SpecAugment: widest masked band.")

@@ -41,6 +41,8 @@ _STATISTICS_WINDOWS = 4
 _FLOOR = 1e-7
 """Least probability that enters a logarithm."""
 
+SINGLE = "float32"
+
 OUTPUT = "genres"
 """Layer of the probabilities."""
 
@@ -95,7 +97,7 @@ class KerasNetwork(Model[K]):
     def save(self, folder: Path) -> None:
         """Write ``model.keras``."""
         # A second model over the same layers has no optimizer, whose state is twice the weights.
-        bare = keras.Model(self.network.inputs, self.network.outputs, name=self.network.name)
+        bare = keras.Model(self.network.input, self.network.output, name=self.network.name)
         archive.save_keras(bare, *self.paths(folder))
 
     def load(self, folder: Path) -> None:
@@ -160,15 +162,18 @@ class KerasModel(KerasNetwork[P]):
             verbose=0,
             callbacks=callbacks,
         )
+        if self.params.precision != SINGLE:
+            self._to_single()
         return history
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
         """Build and compile the network; return its batches and the learning rate's schedule."""
         p = self.params
         runtime.configure_keras(p.threads, p.seed)
-        mean, variance = band_statistics(train.spread(_STATISTICS_WINDOWS))
-        self.network = self._build(mean, variance)
-        batches = WindowBatches(train, p, len(self.signature.genres), mean)
+        self._bands = band_statistics(train.spread(_STATISTICS_WINDOWS))
+        with runtime.precision(p.precision):
+            self.network = self._build(*self._bands)
+        batches = WindowBatches(train, p, len(self.signature.genres), self._bands[0])
         schedule = learning_rate(p.learning_rate, p.epochs * len(batches))
         optimizer = _OPTIMIZERS[p.optimizer](schedule, weight_decay=p.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -186,14 +191,28 @@ class KerasModel(KerasNetwork[P]):
     def _build(self, mean: Floats, variance: Floats) -> Any:
         inputs = keras.Input(self.signature.shape, name="levels")
         standardise = keras.layers.Normalization(
-            axis=2, mean=mean[:, 0].tolist(), variance=variance[:, 0].tolist(), name="standardise"
+            axis=2,
+            mean=mean[:, 0].tolist(),
+            variance=variance[:, 0].tolist(),
+            name="standardise",
+            dtype=SINGLE,  # levels of some -60 dB, less a mean near by
         )
         features = self.body(standardise(inputs))
         features = keras.layers.Dropout(self.params.dropout, seed=self.params.seed)(features)
-        outputs = keras.layers.Dense(len(self.signature.genres), activation="softmax", name=OUTPUT)(
-            features
-        )
+        outputs = keras.layers.Dense(
+            len(self.signature.genres),
+            activation="softmax",
+            name=OUTPUT,
+            dtype=SINGLE,  # probabilities near 1 have no digits left in half precision
+        )(features)
         return keras.Model(inputs, outputs, name=self.signature.model)
+
+    def _to_single(self) -> None:
+        """Put the weights into a network that computes in single precision, as all that is kept."""
+        weights = self.network.get_weights()
+        keras.utils.clear_session()
+        self.network = self._build(*self._bands)
+        self.network.set_weights(weights)
 
 
 class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
