@@ -52,7 +52,7 @@ def run(model, name, state=None):
     return digest(out)
 
 said = {{}}
-whole = run("cnn", "whole")
+whole = run("cnn", "cnn")
 checkpoint.SHARE = float("inf")
 save = checkpoint.Checkpoint.save
 
@@ -69,7 +69,8 @@ checkpoint.Checkpoint.save = save
 said["same after a kill"] = run("cnn", "killed", here / "state") == whole
 values = np.load(here / "values.npy")
 for model in sys.argv[3:]:
-    run(model, model)
+    if model != "cnn":
+        run(model, model)
     found, metadata = load_model(here / model)
     said[model] = {{"libraries": dict(metadata.libraries)}}
     said[model]["sums"] = found.predict_proba(values).sum(axis=1).tolist()

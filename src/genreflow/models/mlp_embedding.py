@@ -66,7 +66,7 @@ class MlpEmbedding(KerasNetwork[MlpEmbeddingSection]):
             optimizer,
             keras.losses.CategoricalCrossentropy(label_smoothing=p.label_smoothing),
             weighted_metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
-            jit_compile=False,
+            jit_compile=runtime.compiled(),
         )
         rng = np.random.default_rng(p.seed)
         rows = []

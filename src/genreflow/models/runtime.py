@@ -41,6 +41,17 @@ def configure_keras(threads: int, seed: int) -> None:
     _PREPARE[keras.backend.backend()](threads)
 
 
+def compiled() -> bool:
+    """Tell whether training steps are compiled as a whole.
+
+    On a CPU that makes TensorFlow's convolutions slower, and takes longer than it saves. JAX takes
+    one operation at a time without it.
+    """
+    import keras
+
+    return bool(keras.backend.backend() == "jax")
+
+
 @contextmanager
 def precision(name: str) -> Iterator[None]:
     """Let layers that are made within the block compute in a precision of Keras's.

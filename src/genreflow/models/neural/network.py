@@ -179,12 +179,11 @@ class KerasModel(KerasNetwork[P]):
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         # With its variables in place from the start, the training step is traced once, not twice.
         optimizer.build(self.network.trainable_variables)
-        # XLA on a CPU makes convolutions slower, and takes longer to compile than it saves.
         self.network.compile(
             optimizer,
             keras.losses.CategoricalCrossentropy(label_smoothing=p.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy("accuracy")],
-            jit_compile=False,
+            jit_compile=runtime.compiled(),
         )
         return batches, schedule
 
