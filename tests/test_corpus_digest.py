@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from genreflow.corpus import digest
-from genreflow.corpus.digest import shard_digest
+from genreflow.corpus.digest import shard_digest, shard_digests
 from genreflow.corpus.layout import Layout
-from genreflow.corpus.scan import CorpusError, Shard
+from genreflow.corpus.scan import CorpusError, Shard, list_shards
 
 ROCK = Shard("rock", "rock", 0, 1)
 
@@ -147,6 +147,19 @@ def test_an_unreadable_file_stops_nothing(root: Path, tmp_path: Path) -> None:
     during = digest_of(root, tmp_path / "cache")
     (tmp_path / "gone.wav").write_bytes(b"back")
     assert len({before, during, digest_of(root, tmp_path / "cache")}) == 3
+
+
+def test_all_shards_of_a_genre_take_one_walk_through_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = list_shards(["rock"], 3).values()
+    layout = Layout(root, ("rock",))
+    one_by_one = {shard.name: shard_digest(layout, shard, tmp_path / "a") for shard in shards}
+    listed = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
+    assert shard_digests(layout, list(shards), tmp_path / "b") == one_by_one
+    assert listed == [root / "rock"]
 
 
 def test_an_empty_genre_has_a_digest_and_a_missing_one_has_not(root: Path, tmp_path: Path) -> None:

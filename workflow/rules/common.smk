@@ -1,3 +1,4 @@
+import functools
 import os
 import shlex
 import sys
@@ -15,7 +16,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited]))
 
 from genreflow import clock, disk, leftovers, machine, runlock, stages
 from genreflow import params as parameters
-from genreflow.corpus.digest import files_digest, shard_digest
+from genreflow.corpus.digest import files_digest, shard_digests
 from genreflow.corpus.scan import list_shards
 from genreflow.corpus.strangers import list_strangers
 from genreflow.folds import changed_folds, parse_training, training_names
@@ -95,7 +96,14 @@ def corpus_digest(wildcards):
     """What triggers instead: the content of the audio files, whatever their dates say."""
     if PARAMS.is_demo:
         return "synthesised"
-    return shard_digest(LAYOUT, SHARDS[wildcards.shard], Path(".cache/corpus-digests"))
+    return digests_of(SHARDS[wildcards.shard].genre)[wildcards.shard]
+
+
+@functools.cache
+def digests_of(genre):
+    """The same of all shards of a genre, whose folder is walked through once."""
+    shards = [shard for shard in SHARDS.values() if shard.genre == genre]
+    return shard_digests(LAYOUT, shards, Path(".cache/corpus-digests"))
 
 
 def strangers_digest(wildcards):

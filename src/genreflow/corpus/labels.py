@@ -14,9 +14,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from genreflow.corpus.scan import CorpusError, Scan, Shard, TrackFile, walk
+from genreflow.corpus.scan import CorpusError, Scan, Shard, TrackFile, deal, walk
 from genreflow.store.files import text_sha256
 
 _PATH = ("path", "track_id")
@@ -60,10 +61,17 @@ class Labels:
         """The genres of the table, sorted by code point."""
         return tuple(sorted({row.genre for row in self.rows}))
 
-    def scan(self, shard: Shard) -> Scan:
-        """Return the files of a shard. What isn't listed belongs to none."""
-        own = (file for file in self.files if file.genre == shard.genre)
-        return Scan(tuple(file for file in own if shard.holds(file.track_id)), ())
+    def scan_all(self, shards: Sequence[Shard]) -> dict[str, Scan]:
+        """Return the files of several shards of one genre. What isn't listed belongs to none."""
+        own = self._by_genre.get(shards[0].genre, ())
+        return deal(((file.track_id, file.path, True) for file in own), shards)
+
+    @cached_property
+    def _by_genre(self) -> dict[str, list[TrackFile]]:
+        found: dict[str, list[TrackFile]] = defaultdict(list)
+        for file in self.files:
+            found[file.genre].append(file)
+        return found
 
 
 def read_labels(table: Path, root: Path) -> Labels | None:

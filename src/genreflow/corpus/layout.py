@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genreflow.corpus.labels import Labels, read_labels
-from genreflow.corpus.scan import Scan, Shard, find_genres, scan_shard
+from genreflow.corpus.scan import Scan, Shard, find_genres, scan_shards
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,13 @@ class Layout:
 
     def scan(self, shard: Shard) -> Scan:
         """List the files of a shard; see :func:`~genreflow.corpus.scan.scan_shard`."""
+        return self.scan_all([shard])[shard.name]
+
+    def scan_all(self, shards: Sequence[Shard]) -> dict[str, Scan]:
+        """List the files of several shards of one genre, by the shards' names, in one walk."""
         if self.labels is not None:
-            return self.labels.scan(shard)
-        return scan_shard(self.root, shard)
+            return self.labels.scan_all(shards)
+        return scan_shards(self.root, shards)
 
 
 def read_layout(root: Path, table: Path | None) -> Layout:

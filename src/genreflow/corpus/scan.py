@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class CorpusError(GenreflowError):
     """The corpus folder can't be used; the message says what was expected and what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrackFile:
     """One audio file.
 
@@ -78,9 +78,7 @@ class Shard:
 
     def holds(self, track_id: str) -> bool:
         """Tell whether a file of this genre belongs to this shard."""
-        # Not hash(): Python's differs from process to process.
-        number = int.from_bytes(hashlib.sha256(track_id.encode()).digest()[:8], "big")
-        return number % self.of == self.bucket
+        return _bucket(track_id, self.of) == self.bucket
 
 
 @dataclass(frozen=True)
@@ -201,15 +199,48 @@ def scan_shard(root: Path, shard: Shard) -> Scan:
     CorpusError
         The genre folder, or a folder in it, can't be listed.
     """
-    files, ignored = [], []
-    for name, path, is_audio in walk(root, root / shard.genre):
-        if not shard.holds(name):
+    return scan_shards(root, [shard])[shard.name]
+
+
+def scan_shards(root: Path, shards: Sequence[Shard]) -> dict[str, Scan]:
+    """List the files of several shards of one genre, by the shards' names, in one walk.
+
+    Raises
+    ------
+    CorpusError
+        See :func:`scan_shard`.
+    """
+    return deal(walk(root, root / shards[0].genre), shards)
+
+
+def deal(found: Iterable[tuple[str, Path, bool]], shards: Sequence[Shard]) -> dict[str, Scan]:
+    """Deal the files of a genre out to its shards, or to some of them.
+
+    Parameters
+    ----------
+    found
+        What :func:`walk` yields.
+    shards
+        Of one genre, all of the same number of shares.
+    """
+    genre, of = shards[0].genre, shards[0].of
+    files: dict[int, list[TrackFile]] = {shard.bucket: [] for shard in shards}
+    ignored: dict[int, list[str]] = {shard.bucket: [] for shard in shards}
+    for name, path, is_audio in found:
+        bucket = _bucket(name, of)
+        if bucket not in files:
             continue
         if is_audio:
-            files.append(TrackFile(name, shard.genre, path))
+            files[bucket].append(TrackFile(name, genre, path))
         else:
-            ignored.append(name)
-    return Scan(tuple(sorted(files, key=lambda file: file.track_id)), tuple(sorted(ignored)))
+            ignored[bucket].append(name)
+    return {
+        shard.name: Scan(
+            tuple(sorted(files[shard.bucket], key=lambda file: file.track_id)),
+            tuple(sorted(ignored[shard.bucket])),
+        )
+        for shard in shards
+    }
 
 
 def walk(root: Path, folder: Path, *, text_alone: bool = True) -> Iterator[tuple[str, Path, bool]]:
@@ -228,26 +259,30 @@ def walk(root: Path, folder: Path, *, text_alone: bool = True) -> Iterator[tuple
     CorpusError
         A folder can't be listed.
     """
-    for entry, hidden in _walk(folder):
-        path = Path(entry.path)
-        name = path.relative_to(root).as_posix()
-        named = not text_alone or _is_text(name)
-        yield _printable(name), path, not hidden and named and _may_be_audio(entry)
+    start = folder.relative_to(root).as_posix()
+    for name, entry, hidden in _walk(folder, "" if start == "." else f"{start}/"):
+        is_text = _is_text(name)
+        is_audio = not hidden and (is_text or not text_alone) and _may_be_audio(entry)
+        yield name if is_text else _printable(name), Path(entry.path), is_audio
 
 
 def _walk(
-    folder: Path, hidden: bool = False, above: tuple[str, ...] = ()
-) -> Iterator[tuple[os.DirEntry[str], bool]]:
-    """Yield every file below `folder`, and whether it or a folder above it is hidden."""
+    folder: Path, start: str, hidden: bool = False, above: tuple[str, ...] = ()
+) -> Iterator[tuple[str, os.DirEntry[str], bool]]:
+    """Yield every file below `folder`, and whether it or a folder above it is hidden.
+
+    With each goes its name, `start` and the path from `folder`: of a million paths, to make them
+    relative one by one takes longer than all the rest.
+    """
     here = os.path.realpath(folder)
     if here in above:  # a symbolic link back to a folder that is being listed
         return
     for entry in _list(folder):
-        covered = hidden or _is_hidden(entry.name)
+        name, covered = start + entry.name, hidden or _is_hidden(entry.name)
         if entry.is_dir():
-            yield from _walk(Path(entry.path), covered, (*above, here))
+            yield from _walk(Path(entry.path), f"{name}/", covered, (*above, here))
         else:
-            yield entry, covered
+            yield name, entry, covered
 
 
 def _list(folder: Path) -> list[os.DirEntry[str]]:
@@ -263,12 +298,19 @@ def _list(folder: Path) -> list[os.DirEntry[str]]:
 
 def _may_be_audio(entry: os.DirEntry[str]) -> bool:
     """Tell by the extension; pipes, sockets and devices, which block a reader, never are."""
-    if Path(entry.name).suffix.lower() not in AUDIO_EXTENSIONS:
+    if os.path.splitext(entry.name)[1].lower() not in AUDIO_EXTENSIONS:  # noqa: PTH122 - see _walk
         return False
+    if entry.is_file():  # as the folder says, without a look at the file
+        return True
     try:
         return stat.S_ISREG(entry.stat().st_mode)
     except OSError:
         return True
+
+
+def _bucket(track_id: str, of: int) -> int:
+    # Not hash(): Python's differs from process to process.
+    return int.from_bytes(hashlib.sha256(track_id.encode()).digest()[:8], "big") % of
 
 
 def _is_plain(character: str) -> bool:
