@@ -31,7 +31,14 @@ rule all_demo:
 
 rule all_audio:
     input:
-        rules.tracks.input,
+        rules.tracks.input.samples,
+        rules.tracks.input.manifests,
+
+
+# Switched off, it is part of no run.
+rule all_fingerprints:
+    input:
+        fingerprints(),
 
 
 for kind in FEATURES:

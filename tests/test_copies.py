@@ -25,6 +25,7 @@ from genreflow.features.handcrafted.read import open_rows, read_handcrafted
 from genreflow.features.mel import extract as mel_extract
 from genreflow.features.mel.read import MelWindows
 from genreflow.features.rows import FeatureRows, Matrix
+from genreflow.fingerprints import write as fingerprints
 from genreflow.models import grid
 from genreflow.models.base import Examples, Signature
 from genreflow.models.loading import load_model
@@ -155,12 +156,19 @@ def test_the_order_of_the_names_does_not_matter(plain: Corpus, tmp_path: Path) -
     assert one == other
 
 
-def test_copies_are_searched_for_no_duplicates(copied: Corpus) -> None:
+def test_copies_are_searched_for_no_duplicates(copied: Corpus, tmp_path: Path) -> None:
     shards = [copied.folder / "audio" / f"{genre}.arrow" for genre in GENRES]
+    audio, expected = (lineage.stamp(step, copied.params) for step in ("audio", "fingerprints"))
+    prints = [tmp_path / shard.name for shard in shards]
+    for shard, path in zip(shards, prints, strict=True):
+        with AudioShard(shard, audio) as opened:
+            fingerprints.write(opened, path, expected)
     found, facts = collect_tracks(
         [shard.with_suffix(".parquet") for shard in shards],
         shards,
-        lineage.stamp("audio", copied.params),
+        prints,
+        audio,
+        expected,
         copied.params.tracks,
     )
     assert found["track_id"].is_unique

@@ -28,9 +28,11 @@ from genreflow.corpus.demo.styles import BANDS, STYLES, Style
 from genreflow.corpus.demo.synth import SAMPLE_RATE, VOICES, Sound, Voice
 from genreflow.corpus.demo.synthesise import DEMO_GENRES, synthesise_genre, synthesise_track
 from genreflow.features.handcrafted.extract import rows_of
+from genreflow.fingerprints.prints import Fingerprints
+from genreflow.fingerprints.write import fingerprint
 from genreflow.params import Demo, Params, Tracks
 from genreflow.studies.chain_audit import FILES, audit
-from genreflow.tracks.duplicates import landmarks, near_duplicates
+from genreflow.tracks.duplicates import near_duplicates
 
 SHORT = Demo(tracks_per_genre=4, seconds=2.0)
 DEMO = Demo()
@@ -195,14 +197,14 @@ def test_keeping_bands_apart_costs_accuracy_but_not_all_of_it(features: np.ndarr
 
 
 def test_no_two_tracks_pass_for_the_same_recording(recordings: list[np.ndarray]) -> None:
-    prints = [landmarks(samples) for samples in recordings]
+    prints = Fingerprints.of([fingerprint(samples) for samples in recordings])
     least = Tracks().min_correlation
     assert near_duplicates(prints, recordings.__getitem__, least) == []
 
 
 def test_a_copy_of_a_track_still_does(recordings: list[np.ndarray]) -> None:
     both = [recordings[0], recordings[0][SAMPLE_RATE:] // 2]
-    prints = [landmarks(samples) for samples in both]
+    prints = Fingerprints.of([fingerprint(samples) for samples in both])
     assert len(near_duplicates(prints, both.__getitem__, Tracks().min_correlation)) == 1
 
 

@@ -7,14 +7,12 @@ import pytest
 import soundfile
 from scipy.ndimage import maximum_filter1d
 
+from genreflow.fingerprints.landmarks import running_max
+from genreflow.fingerprints.prints import HOP_LENGTH, Fingerprints
+from genreflow.fingerprints.write import fingerprint
 from genreflow.params import Tracks
-from genreflow.tracks import duplicates
-from genreflow.tracks.duplicates import (
-    HOP_LENGTH,
-    landmarks,
-    near_duplicates,
-    running_max,
-)
+from genreflow.tracks import candidates
+from genreflow.tracks.duplicates import near_duplicates
 from genreflow.tracks.groups import join_pairs
 
 RATE = 22050
@@ -44,7 +42,8 @@ def as_mp3(samples):
 
 
 def matches(*tracks, min_correlation=DEFAULT):
-    return near_duplicates([landmarks(t) for t in tracks], tracks.__getitem__, min_correlation)
+    prints = Fingerprints.of([fingerprint(track) for track in tracks])
+    return near_duplicates(prints, tracks.__getitem__, min_correlation)
 
 
 def pairs(*tracks, **options):
@@ -85,9 +84,31 @@ def test_pairs_are_found_whichever_tracks_are_searched_together(monkeypatch):
     tracks += [tracks[2][5_000:], tracks[0], tracks[3][20_000:]]
     expected = pairs(*tracks)
     assert expected == [(0, 5), (2, 4), (3, 6)]
-    for landmarks_at_a_time in (1, 1_000, 5_000):
-        monkeypatch.setattr(duplicates, "LANDMARKS_AT_A_TIME", landmarks_at_a_time)
+    for at_a_time in (50, 1_000, 5_000):
+        monkeypatch.setattr(candidates, "AT_A_TIME", at_a_time)
         assert pairs(*tracks) == expected
+
+
+def test_a_recording_is_found_however_often_it_is_there(monkeypatch):
+    """More often than a constellation is compared with others of its kind."""
+    monkeypatch.setattr(candidates, "NEIGHBOURS", 2)
+    track = music(1)
+    copies = [track[100 * n :] for n in range(8)]
+    found = pairs(*copies)
+    assert set(join_pairs(found, len(copies))) == {0}
+    assert len(found) < 8 * 7 / 2, "and not each with each"
+
+
+def test_of_too_many_candidates_the_likeliest_are_compared(monkeypatch):
+    tracks = [music(seed) for seed in range(6)]
+    tracks += [tracks[2][5_000:]]
+    monkeypatch.setattr(candidates, "MIN_AGREEING", 1)
+    monkeypatch.setattr(candidates, "MIN_SHARE", 0.0)
+    prints = Fingerprints.of([fingerprint(track) for track in tracks])
+    assert len(candidates.candidates(prints)) > 1
+    monkeypatch.setattr(candidates, "MOST", 1)
+    monkeypatch.setattr(candidates, "MOST_PER_TRACK", 0)
+    assert candidates.candidates(prints) == [(2, 6)]
 
 
 def test_two_renditions_of_the_same_notes_are_no_duplicate():

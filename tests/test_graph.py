@@ -226,6 +226,12 @@ def test_features_that_no_compared_model_reads_take_no_part():
     assert takes_part("handcrafted", Params())
 
 
+def test_where_near_duplicates_are_not_looked_for_nothing_is_fingerprinted():
+    assert takes_part("fingerprints", Params())
+    off = Params.model_validate({"tracks": {"near_duplicates": False}})
+    assert not takes_part("fingerprints", off)
+
+
 def test_switched_off_nothing_is_changed_or_asked():
     evaluated = {"models": list(MODELS)}
     params = Params.model_validate({"evaluation": evaluated, "robustness": {"enabled": False}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,23 @@ def test_other_changes_and_what_other_models_said_of_them_step_aside(results: Pa
     assert [path.as_posix() for path in set_aside(results, few)] == gone
     every = {model: ["0", "1"] for model in MODELS}
     bring_back(results, Wanted(SHARDS, every, ["level", "mp3"]))
+    assert files(results) == before
+
+
+def test_fingerprints_step_aside_with_their_shard_and_where_nobody_compares_them(
+    results: Path,
+) -> None:
+    write(results, "fingerprints/blues.arrow", "fingerprints/rock.arrow")
+    before = files(results)
+    set_aside(results, FEW)
+    assert [path for path in files(results) if path.startswith("fingerprints")] == [
+        "fingerprints/blues.arrow"
+    ]
+    off = replace(ALL, fingerprints=False)
+    bring_back(results, off)
+    set_aside(results, off)
+    assert not [path for path in files(results) if path.startswith("fingerprints")]
+    bring_back(results, ALL)
     assert files(results) == before
 
 

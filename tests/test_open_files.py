@@ -12,6 +12,7 @@ from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
 from genreflow.features.mel import extract as mel
 from genreflow.features.mel.read import MelWindows
+from genreflow.fingerprints import write as fingerprints
 from genreflow.params import parse
 from genreflow.tracks.manifest import collect_tracks
 
@@ -23,7 +24,7 @@ PARAMS = parse(
         "features": {"mel": {"n_fft": 512, "n_mels": 16, "window_seconds": 0.5}},
     }
 )
-AUDIO, MEL = lineage.stamp("audio", PARAMS), lineage.stamp("mel", PARAMS)
+AUDIO, MEL, PRINTS = (lineage.stamp(step, PARAMS) for step in ("audio", "mel", "fingerprints"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,7 @@ def folder(tmp_path_factory):
         write_audio(files, name, PARAMS.audio, arrow, arrow.with_suffix(".parquet"), AUDIO, [])
         with AudioShard(arrow, AUDIO) as audio:
             mel.write(audio, PARAMS.features.mel, folder / f"{name}.npz", MEL)
+            fingerprints.write(audio, folder / f"prints/{name}.arrow", PRINTS)
     return folder
 
 
@@ -59,7 +61,12 @@ def paths(folder, suffix):
 
 def test_tracks_of_any_number_of_shards_are_listed_and_compared(folder):
     tracks, facts = collect_tracks(
-        paths(folder, ".parquet"), paths(folder, ".arrow"), AUDIO, PARAMS.tracks
+        paths(folder, ".parquet"),
+        paths(folder, ".arrow"),
+        paths(folder / "prints", ".arrow"),
+        AUDIO,
+        PRINTS,
+        PARAMS.tracks,
     )
     assert len(tracks) == len(facts["audio"]) == SHARDS
     repeated = tracks[tracks["duplicate_group"] != ""]

@@ -74,7 +74,13 @@ OTHER_FILES = {
 NOTHING_NEW = {f"models.{model}.seeds": {f"robustness_{model}"} for model in MODELS}
 """Steps for which nothing is new after the edit in Snakemake, which knows each file."""
 
-READ_TWICE = {"corpus.root", "corpus.labels", "unknown.enabled", "unknown.folder"}
+READ_TWICE = {
+    "corpus.root",
+    "corpus.labels",
+    "tracks.near_duplicates",
+    "unknown.enabled",
+    "unknown.folder",
+}
 """Two steps of one path read it; Snakemake gives the later one the earlier one's reason."""
 
 
@@ -279,8 +285,8 @@ def test_an_edited_audio_file_reruns_its_shard_and_what_follows(corpus, edit):
     FILE_EDITS[edit](folder)
     planned = plan(project)
     assert set(planned.jobs) == steps_downstream({"audio"})
-    extracted = ("audio", "handcrafted", "mel", "embedding")
-    assert [planned.jobs[rule] for rule in extracted] == [1, 1, 1, 1]
+    extracted = ("audio", "handcrafted", "mel", "embedding", "fingerprints")
+    assert [planned.jobs[rule] for rule in extracted] == [1, 1, 1, 1, 1]
     assert outdated_stages(project) == {"audio"}
     assert downstream(project, {"audio"}) == stage_names(steps_downstream({"audio"}))
 

@@ -90,6 +90,7 @@ LIBRARIES |= {"statsmodels", "altair"}
 NETWORK = {"keras", "tensorflow", "sklearn"}
 USED = {
     "audio": set(),
+    "fingerprints": set(),
     "tracks": set(),
     "handcrafted": set(),
     "mel": set(),

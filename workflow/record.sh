@@ -13,7 +13,7 @@ if [[ $plan == *"missing provenance"* ]]; then
   exit 1
 fi
 # Steps that are switched off leave small files that no run asks for, but DVC.
-mkdir -p results/features/embedding
+mkdir -p results/features/embedding results/fingerprints
 snakemake --cores all --quiet all -- all_robustness
 workflow/genreflow.sh workflow vouch
 workflow/genreflow.sh workflow inputs

@@ -42,17 +42,21 @@ parameter and module by module, against what both tools say they would do.
 |---|---|
 """
 
+_OF_SHARDS = ", ".join(
+    f"`{step.name}`" for step in STEPS.values() if step.per == "shard" and step.name != "audio"
+)
+
 _FILES = f"""
 And files:
 
 | when | these steps rerun |
 |---|---|
 | an audio file is added, removed, renamed or replaced (whatever its date) | its shard's `audio`, \
-{", ".join(f"`{kind}`" for kind in FEATURES)}; what reads all shards |
+{_OF_SHARDS}; what reads all shards |
 | an audio file is touched, or a file that is no audio comes or goes | nothing |
 | `data/groups.csv` or `data/roles.csv` changes | `splits` and what follows |
 | `data/labels.csv` gives a track another genre | the `audio` of both genres, \
-{", ".join(f"`{kind}`" for kind in FEATURES)}; what reads all shards |
+{_OF_SHARDS}; what reads all shards |
 | it gives a track another group or role | `splits` and what follows |
 | a sound in `unknown.folder` is added, removed, renamed or replaced | `strangers`, `unknown`, \
 `report` |

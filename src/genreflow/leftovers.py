@@ -19,7 +19,7 @@ from genreflow.params import Params
 from genreflow.registry import FEATURES, entry
 from genreflow.registry.changes import FAMILIES
 from genreflow.registry.entry import METADATA, PREDICTIONS, REFIT, RESUME
-from genreflow.steps import kinds_in_use
+from genreflow.steps import kinds_in_use, takes_part
 
 ASIDE = Path("aside")
 
@@ -37,6 +37,8 @@ class Wanted:
     """Of changes of test tracks."""
     features: Collection[str] = tuple(FEATURES)
     """Kinds."""
+    fingerprints: bool = True
+    """Whether they are compared."""
 
     @classmethod
     def by(cls, params: Params, genres: Collection[str]) -> Wanted:
@@ -49,6 +51,7 @@ class Wanted:
             },
             params.robustness.families,
             [kind.name for kind in kinds_in_use(params)],
+            takes_part("fingerprints", params),
         )
 
     def asks_for(self, path: Path) -> bool | None:
@@ -56,6 +59,8 @@ class Wanted:
         match path.parts:
             case ("audio", _) if path.suffix in _OF_AUDIO:
                 return path.stem in self.shards
+            case ("fingerprints", _) if path.suffix == ".arrow":
+                return self.fingerprints and path.stem in self.shards
             case ("features", kind, _) if kind in FEATURES and path.suffix == FEATURES[kind].suffix:
                 return kind in self.features and path.stem in self.shards
             case ("models", model, training) if _is_training(training):
@@ -75,9 +80,9 @@ def find(results: Path, wanted: Wanted) -> list[Path]:
 
 
 def _managed(results: Path) -> Iterator[Path]:
-    """Yield what jobs make that cost time: shards of audio and features, trained folds, changes."""
-    features = (Path("features", kind) for kind in FEATURES)
-    for folder in (Path("audio"), *features, Path("changed"), Path("robustness")):
+    """Yield what jobs make that cost time: shards of any kind, trained folds, changes."""
+    features = (f"features/{kind}" for kind in FEATURES)
+    for folder in ("audio", "fingerprints", *features, "changed", "robustness"):
         for path in (results / folder).glob("*"):
             if not path.name.startswith("."):
                 yield path.relative_to(results)

@@ -108,11 +108,20 @@ def _steps() -> Iterator[Step]:
             facts={"suffix": kind.suffix},
         )
     yield Step(
+        "fingerprints",
+        ("genreflow.fingerprints.write", "genreflow.audio.cache"),
+        "fingerprints",
+        (),
+        needs=("audio",),
+        settings=("tracks.near_duplicates",),
+        per="shard",
+    )
+    yield Step(
         "tracks",
         ("genreflow.tracks.manifest", "genreflow.corpus.labels"),
         "tracks",
         ("tracks",),
-        needs=("audio",),
+        needs=("audio", "fingerprints"),
     )
     yield Step(
         "splits",
@@ -287,9 +296,11 @@ STEPS: dict[str, Step] = {step.name: step for step in _steps()}
 
 
 def takes_part(name: str, params: Params) -> bool:
-    """Tell whether a run makes this step: the demo, models and what only they need may stay out."""
+    """Tell whether a run makes this step: it leaves out what its parameters don't ask for."""
     if name == "demo":
         return params.is_demo
+    if name == "fingerprints":
+        return params.tracks.near_duplicates
     if name in FEATURES and FEATURES[name].optional:
         return any(name in MODELS[model].reads for model in params.evaluation.models)
     judging = {m.robustness_step for m in MODELS.values()}

@@ -14,11 +14,12 @@ import numpy as np
 
 from genreflow import lineage
 from genreflow.corpus.scan import list_shards
+from genreflow.fingerprints import layout
 from genreflow.folds import parse_training, training_names
 from genreflow.params import Params
 from genreflow.registry import MODELS
 from genreflow.registry.entry import PREDICTIONS
-from genreflow.steps import kinds_in_use
+from genreflow.steps import kinds_in_use, takes_part
 from genreflow.store.stamp import StaleArtifactError, Stamp
 from genreflow.store.tables import read_stamp
 
@@ -45,6 +46,10 @@ def _stamped(params: Params, genres: Collection[str]) -> Iterator[tuple[PurePosi
     for kind in kinds_in_use(params):
         for shard in shards:
             yield kind.artifact(shard), lineage.stamp(kind.name, params)
+    if takes_part("fingerprints", params):
+        for shard in shards:
+            path = PurePosixPath("fingerprints", f"{shard}.arrow")
+            yield path, lineage.stamp("fingerprints", params)
     for step in ("tracks", "splits", "strangers"):
         yield PurePosixPath(f"{step}.parquet"), lineage.stamp(step, params)
     for model in params.evaluation.models:
@@ -71,6 +76,8 @@ def _stamp_of(path: Path) -> Stamp:
                 return Stamp.from_json(str(archive["stamp"]), path)
         except (zipfile.BadZipFile, ValueError, KeyError):
             return Stamp.from_json("", path)
+    if path.suffix == ".arrow":
+        return layout.read_stamp(path)
     try:
         return read_stamp(path)
     except ValueError as error:  # of Arrow, for what is no Parquet

@@ -38,10 +38,29 @@ rule audio:
         "../scripts/audio.py"
 
 
+rule fingerprints:
+    input:
+        samples="results/audio/{shard}.arrow",
+    output:
+        prints="results/fingerprints/{shard}.arrow",
+        cost=cost("fingerprints", "{shard}"),
+    log:
+        "results/logs/fingerprints/{shard}.log",
+    resources:
+        mem_mb=500,
+    params:
+        code=CODE["fingerprints"],
+    message:
+        "Fingerprint {wildcards.shard}"
+    script:
+        "../scripts/fingerprints.py"
+
+
 rule tracks:
     input:
         samples=expand("results/audio/{shard}.arrow", shard=SHARDS),
         manifests=expand("results/audio/{shard}.parquet", shard=SHARDS),
+        prints=fingerprints(),
     output:
         manifest="results/tracks.parquet",
         cost=cost("tracks"),

@@ -132,6 +132,13 @@ def features(*kinds):
     ]
 
 
+def fingerprints():
+    """The fingerprints of all shards, if they are compared."""
+    if not takes_part("fingerprints", PARAMS):
+        return []
+    return [f"results/fingerprints/{shard}.arrow" for shard in SHARDS]
+
+
 def trained(name):
     """A file that training wrote, of all trainings of all compared models that have it."""
     return [

@@ -13,7 +13,9 @@ with job(snakemake) as running:
     tracks, facts = collect_tracks(
         [Path(path) for path in snakemake.input.manifests],
         [Path(path) for path in snakemake.input.samples],
+        [Path(path) for path in snakemake.input.prints],
         stamp("audio", running.params),
+        stamp("fingerprints", running.params),
         running.params.tracks,
     )
     corpus = running.params.corpus

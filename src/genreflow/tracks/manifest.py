@@ -14,11 +14,12 @@ import pandas as pd
 
 from genreflow.audio.cache import AudioShard
 from genreflow.errors import GenreflowError
+from genreflow.fingerprints.read import CorpusPrints
 from genreflow.params import Tracks
 from genreflow.store.files import KEPT_OPEN
 from genreflow.store.stamp import Stamp
 from genreflow.store.tables import read_stamp, read_table
-from genreflow.tracks.duplicates import landmarks, near_duplicates
+from genreflow.tracks.duplicates import near_duplicates
 from genreflow.tracks.groups import join_pairs
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,12 @@ class TracksError(GenreflowError):
 
 
 def collect_tracks(
-    manifests: Sequence[Path], shards: Sequence[Path], expected: Stamp, params: Tracks
+    manifests: Sequence[Path],
+    shards: Sequence[Path],
+    prints: Sequence[Path],
+    expected: Stamp,
+    expected_prints: Stamp,
+    params: Tracks,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Join the manifests of all shards and mark recordings that occur more than once.
 
@@ -61,8 +67,13 @@ def collect_tracks(
     ----------
     manifests, shards
         ``results/audio/<shard>.parquet`` and ``.arrow``, in the same order.
+    prints
+        ``results/fingerprints/<shard>.arrow``, likewise; none are needed, nor looked at, where
+        only equal samples are looked for.
     expected
-        The stamp that both carry.
+        The stamp that manifests and shards carry.
+    expected_prints
+        The stamp that fingerprints carry.
     params
         The section ``tracks``.
 
@@ -79,6 +90,8 @@ def collect_tracks(
     ------
     TracksError
         More than ``max_rejected_fraction`` of the files were set aside, or none is usable.
+    StaleArtifactError
+        A file was made with other parameters, or fingerprints of other audio.
     """
     frames, ignored, digests = [], [], {}
     places: _Places = {}
@@ -90,7 +103,19 @@ def collect_tracks(
             places |= {name: (shard, row) for row, name in enumerate(audio.track_id)}
     tracks = pd.concat(frames, ignore_index=True).sort_values("track_id", ignore_index=True)
     _check_rejections(tracks, params)
-    tracks = tracks.join(_find_duplicates(tracks, places, expected, params))
+    usable = tracks[tracks["status"] == "ok"]
+    exact = [list(rows) for rows in usable.groupby("pcm_sha256").indices.values()]
+    near: list[tuple[int, int]] = []
+    if params.near_duplicates:
+        # Equal samples have equal fingerprints: one of them speaks for all.
+        firsts = sorted(int(rows[0]) for rows in exact)
+        names = usable["track_id"].iloc[firsts].tolist()
+        made_from = dict(zip(prints, digests.values(), strict=True))
+        known = CorpusPrints(made_from, expected_prints, {name: i for i, name in enumerate(names)})
+        found = _search(names, known, places, expected, params)
+        near = [(firsts[one], firsts[two]) for one, two in found]
+    marks = _mark(usable, exact, near).reindex(tracks.index, fill_value="")
+    tracks = tracks.join(marks)
     return tracks[COLUMNS], {"audio": digests, "ignored": sorted(ignored)}
 
 
@@ -121,40 +146,40 @@ def _list(rejected: pd.DataFrame) -> str:
     return "".join(f"\n  {row.track_id}: {row.reason}" for row in rejected.itertuples())
 
 
-def _find_duplicates(
-    tracks: pd.DataFrame, places: _Places, expected: Stamp, params: Tracks
+def _search(
+    names: Sequence[str], prints: CorpusPrints, places: _Places, expected: Stamp, params: Tracks
+) -> list[tuple[int, int]]:
+    """Return the pairs of tracks that hold the same recording, by their positions in `names`."""
+    # Those that haven't been used for longest are let go.
+    opened = lru_cache(KEPT_OPEN)(partial(AudioShard, expected=expected))
+
+    def samples(position: int) -> npt.NDArray[np.int16]:
+        path, row = places[names[position]]
+        return opened(path).samples(row)
+
+    matches = near_duplicates(prints, samples, params.min_correlation)
+    for match in matches:
+        log.info(
+            "same recording: %s = %s (%d landmarks agree, correlation %.2f)",
+            names[match.first],
+            names[match.second],
+            match.matches,
+            match.correlation,
+        )
+    return [(match.first, match.second) for match in matches]
+
+
+def _mark(
+    usable: pd.DataFrame,
+    exact: Sequence[Sequence[int]],
+    near: Sequence[tuple[int, int]],
 ) -> pd.DataFrame:
-    usable = tracks[tracks["status"] == "ok"]
-    exact = usable.groupby("pcm_sha256").indices.values()
-    # Equal samples have equal fingerprints: one of them speaks for all.
-    pairs = [(rows[0], row) for rows in exact for row in rows[1:]]
+    """Return the group and kind of usable tracks; `exact` and `near` hold rows that are one."""
+    pairs = [(int(rows[0]), int(row)) for rows in exact for row in rows[1:]]
     kind = pd.Series("", index=usable.index)
-    if params.near_duplicates:
-        firsts = sorted(int(rows[0]) for rows in exact)
-        names = usable["track_id"].iloc[firsts].tolist()
-        # Those that haven't been used for longest are let go.
-        opened = lru_cache(KEPT_OPEN)(partial(AudioShard, expected=expected))
-
-        def samples(position: int) -> npt.NDArray[np.int16]:
-            path, row = places[names[position]]
-            return opened(path).samples(row)
-
-        prints = [landmarks(samples(position)) for position in range(len(names))]
-        matches = near_duplicates(prints, samples, params.min_correlation)
-        for match in matches:
-            log.info(
-                "same recording: %s = %s (%d landmarks agree, correlation %.2f)",
-                names[match.first],
-                names[match.second],
-                match.matches,
-                match.correlation,
-            )
-            pair = (firsts[match.first], firsts[match.second])
-            pairs.append(pair)
-            kind.iloc[list(pair)] = "near"
+    kind.iloc[[row for pair in near for row in pair]] = "near"
     kind[usable["pcm_sha256"].duplicated(keep=False)] = "exact"
-    label = pd.Series(join_pairs(pairs, len(usable)), index=usable.index)
+    label = pd.Series(join_pairs([*pairs, *near], len(usable)), index=usable.index)
     group = usable["track_id"].groupby(label).transform("min")
     group[label.groupby(label).transform("size") == 1] = ""
-    found = pd.DataFrame({"duplicate_group": group, "duplicate_kind": kind})
-    return found.reindex(tracks.index, fill_value="")
+    return pd.DataFrame({"duplicate_group": group, "duplicate_kind": kind})
