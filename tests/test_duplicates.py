@@ -106,8 +106,12 @@ def test_of_too_many_candidates_the_likeliest_are_compared(monkeypatch):
     monkeypatch.setattr(candidates, "MIN_SHARE", 0.0)
     prints = Fingerprints.of([fingerprint(track) for track in tracks])
     assert len(candidates.candidates(prints)) > 1
-    monkeypatch.setattr(candidates, "MOST", 1)
+    monkeypatch.setattr(candidates, "MOST", 0)
     monkeypatch.setattr(candidates, "MOST_PER_TRACK", 0)
+    assert candidates.candidates(prints) == [(2, 6)], "and a clear one in any case"
+    monkeypatch.setattr(candidates, "CLEAR_SHARE", 2.0)
+    assert candidates.candidates(prints) == []
+    monkeypatch.setattr(candidates, "MOST", 1)
     assert candidates.candidates(prints) == [(2, 6)]
 
 

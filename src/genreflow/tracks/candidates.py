@@ -28,10 +28,13 @@ sparser track has in the common stretch. Of 240 copies of real tracks (MP3 at th
 5 s of them, with noise), all that the comparison accepts have as many; of 4,900 pairs of different
 tracks of 30 s, one has."""
 
-MOST, MOST_PER_TRACK = 1000, 1
-"""At most so many pairs are compared, those with the largest shares: by chance there are some in
-every so many pairs, and pairs go with the square. A copy stands out: shares of 0.014 and more, but
-for those with noise."""
+CLEAR_SHARE = 0.01
+"""Of these copies, all but those with noise have a share of 0.014 and more. Whatever has as much as
+this is compared."""
+
+MOST, MOST_PER_TRACK = 1000, 0.25
+"""Of the others, at most so many pairs are compared, the likeliest: some pairs in every so many are
+alike by chance, and pairs go with the square of the tracks."""
 
 NEIGHBOURS = 8
 """Each is compared with so many others of its key. What very many tracks share (a hum) says nothing
@@ -66,7 +69,8 @@ def candidates(prints: Prints) -> list[tuple[int, int]]:
     share = agreeing / extents.in_common(pair // n_tracks, pair % n_tracks, offset)
     pair, first = np.unique(pair, return_index=True)
     best = np.maximum.reduceat(share, first) if len(first) else share
-    likeliest = np.argsort(-best, kind="stable")[: MOST + MOST_PER_TRACK * n_tracks]
+    most = int((best >= CLEAR_SHARE).sum() + MOST + MOST_PER_TRACK * n_tracks)
+    likeliest = np.argsort(-best, kind="stable")[:most]
     strong = np.sort(pair[likeliest[best[likeliest] >= MIN_SHARE]])
     return [(int(one // n_tracks), int(one % n_tracks)) for one in strong]
 

@@ -102,15 +102,12 @@ def near_duplicates(
 
 def agreement(one: Landmarks, two: Landmarks) -> tuple[int, int]:
     """Return the offset [frames] on which most landmarks of two tracks agree, and how many do."""
-    order = np.argsort(two.hashes, kind="stable")
-    hashes, frames = two.hashes[order], two.frames[order]
-    start = np.searchsorted(hashes, one.hashes)
-    count = np.searchsorted(hashes, one.hashes, side="right") - start
+    (hashes, frames), (others, theirs) = _by_hash(one), _by_hash(two)
+    start, count = _places(others, hashes)
     # A hash that is shared by very many landmarks (a steady hum) says nothing.
-    _, which, own = np.unique(one.hashes, return_inverse=True, return_counts=True)
-    count[own[which] + count > MAX_BUCKET] = 0
+    count[count + _places(hashes, hashes)[1] > MAX_BUCKET] = 0
     place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    offsets = np.repeat(one.frames, count) - frames[np.repeat(start, count) + place]
+    offsets = np.repeat(frames, count) - theirs[np.repeat(start, count) + place]
     if not len(offsets):
         return 0, 0
     offset, votes = np.unique(offsets, return_counts=True)
@@ -121,6 +118,19 @@ def agreement(one: Landmarks, two: Landmarks) -> tuple[int, int]:
     total[1:][adjacent] += votes[:-1][adjacent]
     best = int(np.argmax(total))
     return int(offset[best]), int(total[best])
+
+
+def _by_hash(marks: Landmarks) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    order = np.argsort(marks.hashes, kind="stable")
+    return marks.hashes[order], marks.frames[order]
+
+
+def _places(
+    hashes: npt.NDArray[np.int32], wanted: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return where in sorted `hashes` each wanted one begins, and how often it is there."""
+    start = np.searchsorted(hashes, wanted)
+    return start, np.searchsorted(hashes, wanted, side="right") - start
 
 
 def _common(one: Landmarks, two: Landmarks, offset: int) -> tuple[int, int]:
