@@ -99,6 +99,19 @@ def test_a_recording_is_found_however_often_it_is_there(monkeypatch):
     assert len(found) < 8 * 7 / 2, "and not each with each"
 
 
+def test_of_a_large_corpus_a_share_of_the_keys_is_enough(monkeypatch):
+    tracks = [music(seed) for seed in range(6)]
+    tracks += [as_mp3(tracks[2][5_000:]), tracks[0] // 2]
+    prints = Fingerprints.of([fingerprint(track) for track in tracks])
+    monkeypatch.setattr(candidates, "ALL_UP_TO", prints.size // 16)
+    looked_up = sum(len(part.keys) for part in candidates._parts(prints))
+    assert looked_up == pytest.approx(prints.size / 4, rel=0.1)
+    assert [(m.first, m.second) for m in near_duplicates(prints, tracks.__getitem__, DEFAULT)] == [
+        (0, 7),
+        (2, 6),
+    ]
+
+
 def test_of_too_many_candidates_the_likeliest_are_compared(monkeypatch):
     tracks = [music(seed) for seed in range(6)]
     tracks += [tracks[2][5_000:]]
