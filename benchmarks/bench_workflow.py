@@ -61,7 +61,7 @@ class Project:
     folder: Path
 
     @classmethod
-    def create(cls, folder: Path, corpus: Path) -> Project:
+    def create(cls, folder: Path, corpus: Path, shards_per_genre: int = 1) -> Project:
         """Copy what git tracks or would track."""
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -71,6 +71,7 @@ class Project:
                 shutil.copy2(ROOT / name, folder / name)
         values = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
         values["corpus"]["root"] = str(corpus.resolve())
+        values["corpus"]["shards_per_genre"] = shards_per_genre
         for model, section in SMALL.items():
             values["models"][model].update(section)
         (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -81,6 +82,10 @@ class Project:
     def seconds(self, *command: str) -> Seconds:
         """Run a command in the project."""
         return run(command, self.folder)
+
+    def said(self, *command: str) -> str:
+        """Run a command in the project; return what it wrote to standard output."""
+        return _run(command, self.folder).stdout
 
     def peaks(self) -> pd.Series:
         """Return the largest memory of any job by step [MB], as the jobs wrote it down."""
@@ -98,17 +103,22 @@ def run(command: tuple[str, ...], folder: Path) -> Seconds:
     SystemExit
         It failed; what it said goes to standard error.
     """
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    _run(command, folder)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Seconds(wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+
+
+def _run(command: tuple[str, ...], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),
         "DVC_NO_ANALYTICS": "true",
     }
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return Seconds(wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return done
 
 
 def scaling(project: Project) -> Iterator[Row]:

@@ -43,7 +43,7 @@ and would cost the square; and of a recording that many tracks hold, each finds 
 which joins them all."""
 
 ALL_UP_TO = 2**25
-"""Constellations of which all are looked up, those of some 4,000 tracks of 30 s. Of n times as many,
+"""Constellations of which all are looked up, those of 4,000 tracks of 30 s. Of n times as many,
 one in √n is: a track of 30 s has 8,600, and has 120 of them in common with a poor copy."""
 
 AT_A_TIME = 2**23
