@@ -120,6 +120,18 @@ def test_a_link_stays_a_link(tmp_path):
     assert read_genre(path) == ("jazz",)
 
 
+def test_a_link_into_dvcs_cache_is_refused(tmp_path):
+    cached = tmp_path / "cache/files/md5/0a" / ("1" * 30)
+    cached.parent.mkdir(parents=True)
+    song(tmp_path, "flac").rename(cached)
+    before = cached.read_bytes()
+    link = tmp_path / "song.flac"
+    link.symlink_to(cached)
+    with pytest.raises(TagError, match="dvc unprotect"):
+        write_genre(link, ["jazz"])
+    assert cached.read_bytes() == before
+
+
 def test_what_cannot_be_tagged_says_why_and_stays(tmp_path):
     (tmp_path / "notes.txt").write_text("notes")
     with pytest.raises(TagError, match="no format whose tags"):

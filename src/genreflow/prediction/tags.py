@@ -7,6 +7,7 @@ at any moment leaves the old file or the new one.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from genreflow.store.files import unfinished
 
 _ID3_FRAME = "TCON"
 _KEY = "genre"
+_CACHED = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
+"""How DVC calls what is in its cache: by the content, which must never change."""
 
 
 class TagError(GenreflowError):
@@ -50,9 +53,15 @@ def write_genre(path: Path, genre: Sequence[str]) -> None:
     Raises
     ------
     TagError
-        The file can't be written, or has no tags that mutagen knows.
+        The file can't be written, has no tags that mutagen knows, or is a link into DVC's cache.
     """
-    with _errors(), _replaced(path.resolve()) as copy:
+    target = path.resolve()
+    if _CACHED.search(target.as_posix()):
+        raise TagError(
+            "is a link into DVC's cache, whose files must stay as they are: run `dvc unprotect` on "
+            "what was `dvc add`ed, and try again"
+        )
+    with _errors(), _replaced(target) as copy:
         tags = _Tags(copy)
         tags.genre = tuple(genre)
         tags.save()
