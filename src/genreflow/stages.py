@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from genreflow import leftovers
+from genreflow.borrowed import borrow, home_of_copy
 from genreflow.code import code_digests
 from genreflow.corpus.demo.styles import STYLES
 from genreflow.corpus.labels import digests, read_rows
@@ -77,7 +78,11 @@ def write_code(params: Params, results: Path) -> None:
     ------
     genreflow.corpus.scan.CorpusError, genreflow.code.CodeError
         There is no such corpus; a module can't be read.
+    genreflow.borrowed.BorrowError
+        An experiment in a copy would look for the corpus where there is none.
     """
+    if home := home_of_copy(Path.cwd()):
+        borrow(params, home)
     layout = layout_of(params)
     # DVC wants every dependency to exist.
     Path(params.unknown.folder).mkdir(parents=True, exist_ok=True)
