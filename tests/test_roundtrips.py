@@ -1,6 +1,5 @@
 """Going back and forth between commits, clones and tools never leaves a stale number."""
 
-import hashlib
 import json
 import re
 import shutil
@@ -120,71 +119,6 @@ def test_touching_after_an_edit_never_passes_old_results_for_new(project):
     assert (project.folder / "dvc.lock").read_bytes() == before
     project.edit(**{"features.mel.n_mels": 128})
     project.snakemake("--touch")
-
-
-def damaged(cache):
-    """Name the files in DVC's cache whose content isn't what they are called by."""
-    return [
-        path
-        for path in (cache / "files/md5").rglob("*")
-        if path.is_file()
-        and hashlib.md5(path.read_bytes()).hexdigest()
-        != path.parent.name + path.name.removesuffix(".dir")
-    ]
-
-
-@pytest.mark.parametrize("link", ["symlink", "hardlink"])
-def test_no_output_is_written_through_a_link_into_dvcs_cache(project, link):
-    cache = project.folder / ".dvc/cache"
-    kept = set(cache.rglob("*"))
-    project.run("dvc", "config", "cache.type", link)
-    project.run("dvc", "checkout", "--relink", "report", "release", "--with-deps")
-    predictions = project.folder / "results/models/svm_mel/0/predictions.parquet"
-    assert predictions.is_symlink() == (link == "symlink")
-    assert predictions.stat().st_nlink > (link == "hardlink")
-    project.run("bash", "workflow/sync.sh")
-    assert plan(project).jobs == {}
-    project.edit(**{"models.svm_mel.C": 0.5, "exploration.examples_per_genre": 1})
-    project.snakemake()
-    assert not predictions.is_symlink()
-    project.run("bash", "workflow/record.sh")
-    assert outdated_stages(project) == set()
-    assert kept <= set(cache.rglob("*"))
-    assert damaged(cache) == []
-
-
-def test_a_merge_with_a_conflict_in_dvc_lock_ends_as_the_docs_say(project):
-    def change(branch, **edits):
-        project.git("checkout", "-q", "-b", branch, "main")
-        project.edit(**edits)
-        project.snakemake()
-        project.run("bash", "workflow/record.sh")
-        project.git("commit", "-qam", branch)
-
-    change("theirs", **{"models.svm_mel.C": 0.5})
-    change("ours", **{"models.xgb_mel.max_depth": 2})
-    merged = project.run(
-        "git", "-c", "user.name=A", "-c", "user.email=a@b", "merge", "theirs", check=False
-    )
-    assert "dvc.lock" in merged.stdout
-    project.git("checkout", "--ours", "dvc.lock")
-    project.git("add", "dvc.lock")
-    project.snakemake()
-    project.run("bash", "workflow/record.sh")
-    project.git("commit", "-qa", "-m", "Merge")
-    assert (project.params["models"]["svm_mel"]["C"], plan(project).jobs) == (0.5, {})
-    assert project.params["models"]["xgb_mel"]["max_depth"] == 2
-    assert outdated_stages(project) == set()
-
-
-def test_an_experiment_in_a_copy_needs_the_corpus_named(project):
-    wanted = ("dvc", "exp", "run", "--temp", "-S", "models.svm_mel.C=0.3")
-    refused = project.run(*wanted, "report", check=False)
-    assert "data/tiny: there is no such folder" in refused.stdout + refused.stderr
-    before = (project.folder / "params.yaml").read_bytes()
-    project.run(*wanted, "-C", "data/tiny", "report")
-    assert (project.folder / "params.yaml").read_bytes() == before
-    assert "0.3" in project.run("dvc", "exp", "show", "--csv").stdout
 
 
 @pytest.mark.parametrize("where", [0, 1 / 3, 1 / 2])
