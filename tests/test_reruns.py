@@ -52,6 +52,7 @@ OTHER = {
     "models.cnn.filters": [8, 8, 8, 8, 8],
     **{f"models.{model}.class_weight": "balanced" for model in MODELS},
     **{f"models.{model}.optimizer": "sgd" for model in ("cnn", "lstm", "resnet50")},
+    **{f"models.{m}.precision": "mixed_bfloat16" for m in ("cnn", "lstm", "resnet50")},
     **{f"models.{model}.kernel": ["linear"] for model in SVMS},
     **{f"models.{model}.shrinkage": [0.5] for model in SVMS},
     **{f"models.{model}.scaling": "standard" for model in ("svm_handcrafted", "xgb_handcrafted")},
