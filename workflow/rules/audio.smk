@@ -29,6 +29,7 @@ rule audio:
     params:
         root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
         labels=lambda wildcards: PARAMS.corpus.labels,
+        shard=lambda wildcards: list(astuple(SHARDS[wildcards.shard])),
         corpus=corpus_digest,
         audio=PARAMS.section("audio"),
         code=CODE["audio"],

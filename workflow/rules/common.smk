@@ -2,6 +2,7 @@ import functools
 import os
 import shlex
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 from snakemake.utils import min_version

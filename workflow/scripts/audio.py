@@ -7,16 +7,17 @@ from genreflow.jobs import job
 with job(snakemake) as running:
     from genreflow.audio.write import write_audio
     from genreflow.corpus.layout import read_layout
-    from genreflow.corpus.scan import list_shards
+    from genreflow.corpus.scan import Shard
     from genreflow.lineage import stamp
 
     params = running.params
     layout = read_layout(Path(params.corpus.root), Path(params.corpus.labels))
-    shards = list_shards(layout.genres, params.corpus.shards_per_genre)
-    scan = layout.scan(shards[snakemake.wildcards.shard])
+    # As it was planned: its genre may have vanished since, and is to be named then.
+    shard = Shard(*snakemake.params.shard)
+    scan = layout.scan(shard)
     write_audio(
         scan.files,
-        snakemake.wildcards.shard,
+        shard.name,
         params.audio,
         Path(snakemake.output.samples),
         Path(snakemake.output.manifest),
