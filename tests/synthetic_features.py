@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,12 @@ from genreflow import lineage
 from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import list_shards, scan_shard
+from genreflow.fingerprints import write as fingerprints
 from genreflow.params import Params, parse
 from genreflow.registry import MODELS
 from genreflow.steps import kinds_in_use
 from genreflow.store import tables
+from genreflow.tracks.manifest import collect_tracks
 from tests.tiny_encoder import tiny_encoder
 
 GENRES = ("drone", "hiss", "pulse")
@@ -63,6 +66,18 @@ class Corpus:
 
     def track(self, name: str) -> Path:
         return self.folder / "genres" / name
+
+
+def list_tracks(corpus: Corpus, prints: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Fingerprint the corpus in the folder `prints`, list its tracks and look for duplicates."""
+    audio, expected = (lineage.stamp(step, corpus.params) for step in ("audio", "fingerprints"))
+    shards = sorted((corpus.folder / "audio").glob("*.arrow"))
+    paths = [prints / shard.name for shard in shards]
+    for shard, path in zip(shards, paths, strict=True):
+        with AudioShard(shard, audio) as opened:
+            fingerprints.write(opened, path, expected)
+    manifests = [shard.with_suffix(".parquet") for shard in shards]
+    return collect_tracks(manifests, shards, paths, audio, expected, corpus.params.tracks)
 
 
 def make_corpus(

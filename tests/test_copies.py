@@ -25,7 +25,6 @@ from genreflow.features.handcrafted.read import open_rows, read_handcrafted
 from genreflow.features.mel import extract as mel_extract
 from genreflow.features.mel.read import MelWindows
 from genreflow.features.rows import FeatureRows, Matrix
-from genreflow.fingerprints import write as fingerprints
 from genreflow.models import grid
 from genreflow.models.base import Examples, Signature
 from genreflow.models.loading import load_model
@@ -37,9 +36,8 @@ from genreflow.prediction.load import load
 from genreflow.registry.svm_tracks import SvmTracksSection
 from genreflow.store import tables
 from genreflow.studies.naive import naive_protocol
-from genreflow.tracks.manifest import collect_tracks
 from genreflow.training import Fitted, fit, open_features, train
-from tests.synthetic_features import GENRES, Corpus, make_corpus
+from tests.synthetic_features import GENRES, Corpus, list_tracks, make_corpus
 
 CLASSICAL = ["svm_mel", "xgb_mel", "svm_handcrafted", "xgb_handcrafted"]
 COPIES = ("band", "tone")
@@ -157,20 +155,7 @@ def test_the_order_of_the_names_does_not_matter(plain: Corpus, tmp_path: Path) -
 
 
 def test_copies_are_searched_for_no_duplicates(copied: Corpus, tmp_path: Path) -> None:
-    shards = [copied.folder / "audio" / f"{genre}.arrow" for genre in GENRES]
-    audio, expected = (lineage.stamp(step, copied.params) for step in ("audio", "fingerprints"))
-    prints = [tmp_path / shard.name for shard in shards]
-    for shard, path in zip(shards, prints, strict=True):
-        with AudioShard(shard, audio) as opened:
-            fingerprints.write(opened, path, expected)
-    found, facts = collect_tracks(
-        [shard.with_suffix(".parquet") for shard in shards],
-        shards,
-        prints,
-        audio,
-        expected,
-        copied.params.tracks,
-    )
+    found, facts = list_tracks(copied, tmp_path)
     assert found["track_id"].is_unique
     assert set(found["duplicate_group"]) == {""}
     assert facts["audio"] == tables.read_stamp(copied.splits).facts["audio"]

@@ -19,17 +19,13 @@ from genreflow.params import parse
 from genreflow.prediction.similar import Neighbourhood, SimilarError
 from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
-from genreflow.tracks.manifest import collect_tracks
-from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
+from tests.synthetic_features import GENRES, RATE, list_tracks, make_corpus, sound_of
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     corpus = make_corpus(tmp_path_factory.mktemp("corpus"), augment=("tone",))
-    audio = corpus.folder / "audio"
-    manifests, shards = sorted(audio.glob("*.parquet")), sorted(audio.glob("*.arrow"))
-    stamp = lineage.stamp("audio", corpus.params)
-    tracks, facts = collect_tracks(manifests, shards, stamp, corpus.params.tracks)
+    tracks, facts = list_tracks(corpus, tmp_path_factory.mktemp("prints"))
     made_with = lineage.stamp("tracks", corpus.params).with_facts(**facts)
     tables.write_table(tracks, corpus.folder / "tracks.parquet", made_with)
     return corpus
