@@ -54,6 +54,10 @@ class Step:
         changes; None where one job does it all.
     facts
         What the registry says to it. It counts as code: titles, where they are printed.
+    minutes
+        What a cluster lets a job of it take, the first time it is tried: four times what
+        docs/performance.md measured at 1,000 tracks of 30 s, and at least ten. Here nothing is
+        stopped.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Step:
     settings: tuple[str, ...] = ()
     per: Fan | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    minutes: int = 10
 
     @property
     def stage(self) -> str:
@@ -106,6 +111,7 @@ def _steps() -> Iterator[Step]:
             needs=("audio",),
             per="shard",
             facts={"suffix": kind.suffix},
+            minutes=kind.minutes,
         )
     yield Step(
         "fingerprints",
@@ -140,6 +146,7 @@ def _steps() -> Iterator[Step]:
             needs=(*model.reads, "splits"),
             per="training",
             facts=model.facts(),
+            minutes=model.minutes,
         )
     (baseline,) = kinds_of(BASELINE)
     yield Step(
@@ -159,10 +166,10 @@ def _steps() -> Iterator[Step]:
         settings=("unknown.enabled", "unknown.folder"),
         facts={"kinds": {kind.name: kind.stored for kind in kinds}},
     )
-    for study, needs, settings in (
-        ("ungrouped", ("tracks", "splits"), ()),
-        ("corpus_size", ("splits",), ("evaluation.confidence",)),
-        ("unknown", ("splits", "strangers"), ()),
+    for study, needs, settings, minutes in (
+        ("ungrouped", ("tracks", "splits"), (), 10),
+        ("corpus_size", ("splits",), ("evaluation.confidence",), 20),
+        ("unknown", ("splits", "strangers"), (), 40),  # it trains once more for each genre
     ):
         yield Step(
             study,
@@ -176,6 +183,7 @@ def _steps() -> Iterator[Step]:
             needs=(*(kind.name for kind in kinds), *needs),
             settings=settings,
             facts={"probes": PROBES},
+            minutes=minutes,
         )
     yield Step(
         "changed",
@@ -186,6 +194,7 @@ def _steps() -> Iterator[Step]:
         settings=("corpus.root", "corpus.labels"),
         per="family",
         facts={kind.name: kind.stored for kind in FEATURES.values()},
+        minutes=15,
     )
     for model in MODELS.values():
         yield Step(
@@ -229,6 +238,7 @@ def _steps() -> Iterator[Step]:
             needs=(*model.reads, "splits", model.step),
             settings=(f"release.{model.name}",),
             facts=model.facts(),
+            minutes=model.minutes,
         )
     yield Step(
         "release",

@@ -5,7 +5,8 @@ rule demo:
     log:
         "results/logs/demo/{genre}.log",
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
+        runtime=minutes("demo"),
     params:
         demo=PARAMS.section("demo"),
         code=CODE["demo"],
@@ -25,7 +26,8 @@ rule audio:
     log:
         "results/logs/audio/{shard}.log",
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
+        runtime=minutes("audio"),
     params:
         root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
         labels=lambda wildcards: PARAMS.corpus.labels,
@@ -48,7 +50,8 @@ rule fingerprints:
     log:
         "results/logs/fingerprints/{shard}.log",
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
+        runtime=minutes("fingerprints"),
     params:
         code=CODE["fingerprints"],
     message:
@@ -68,7 +71,8 @@ rule tracks:
     log:
         "results/logs/tracks.log",
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
+        runtime=minutes("tracks"),
     params:
         tracks=PARAMS.section("tracks"),
         code=CODE["tracks"],

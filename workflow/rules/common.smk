@@ -15,7 +15,7 @@ sys.path.insert(0, SOURCE)
 inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
-from genreflow import clock, disk, leftovers, machine, runlock, stages
+from genreflow import clock, disk, leftovers, machine, runlock, slurm, stages
 from genreflow import params as parameters
 from genreflow.corpus.digest import files_digest, shard_digests
 from genreflow.corpus.scan import list_shards
@@ -77,6 +77,33 @@ onstart:
             remove_unfinished(Path(folder))
 
 
+def tell_what_slurm_did(logs):
+    """Name jobs that Slurm stopped: the terminal has only heard that they failed."""
+    if HERE:
+        return
+    asked = {
+        str(job.jobid): slurm.Asked(
+            job.rule.name,
+            ", ".join(f"{name} {value}" for name, value in job.wildcards_dict.items()),
+            job.resources.mem_mb,
+            job.resources.runtime,
+        )
+        for job in workflow.dag.jobs
+        if not job.is_local
+    }
+    for log in logs:
+        for line in slurm.explain(Path(log).read_text(encoding="utf-8"), asked):
+            print(line, file=sys.stderr)
+
+
+onsuccess:
+    tell_what_slurm_did(log)
+
+
+onerror:
+    tell_what_slurm_did(log)
+
+
 wildcard_constraints:
     genre="[^/]+",
     shard="[^/]+",
@@ -117,6 +144,20 @@ def strangers_digest(wildcards):
 def listing_digest(path):
     """The content of a small listing, or its absence."""
     return file_sha256(Path(path)) if Path(path).is_file() else None
+
+
+def memory(megabytes):
+    """What a job asks for, with each attempt as much again [MB].
+
+    A cluster counts the two processes of Snakemake's that a job has there, too.
+    """
+    asked = megabytes if HERE else megabytes + 500
+    return lambda wildcards, attempt: asked * attempt
+
+
+def minutes(step):
+    """How long a cluster lets a job take, with each attempt as much again."""
+    return lambda wildcards, attempt: STEPS[step].minutes * attempt
 
 
 def cost(step, job=None):

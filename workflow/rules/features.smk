@@ -14,7 +14,8 @@ for kind in FEATURES.values():
         log:
             f"results/logs/{kind.name}/{{shard}}.log",
         resources:
-            mem_mb=kind.memory_mb,
+            mem_mb=memory(kind.memory_mb),
+            runtime=minutes(kind.name),
         params:
             kind=kind.name,
             settings=PARAMS.section(kind.section),

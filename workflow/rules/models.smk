@@ -22,7 +22,8 @@ for model in MODELS.values():
         threads: PARAMS.at(model.section).threads
         resources:
             **({"gpu": 1} if model.gpu and HERE else {}),
-            mem_mb=model.memory_mb,
+            mem_mb=memory(model.memory_mb),
+            runtime=minutes(model.step),
         params:
             name=model.name,
             model=lambda wildcards, model=model.name: own_parameters(

@@ -27,7 +27,8 @@ for model in MODELS.values():
         threads: PARAMS.at(model.section).threads
         resources:
             **({"gpu": 1} if model.gpu and HERE else {}),
-            mem_mb=model.memory_mb,
+            mem_mb=memory(model.memory_mb),
+            runtime=minutes(model.refit_step),
         params:
             name=model.name,
             wanted=PARAMS.release_of(model.name),
@@ -55,7 +56,8 @@ rule release:
     log:
         "results/logs/release.log",
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes("release"),
     params:
         code=CODE["release"],
     message:

@@ -16,7 +16,8 @@ rule evaluate:
     log:
         "results/logs/evaluate.log",
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes("evaluate"),
     params:
         evaluation=PARAMS.section("evaluation"),
         code=CODE["evaluate"],
@@ -37,7 +38,8 @@ rule naive:
         "results/logs/naive.log",
     threads: PARAMS.at(MODELS[BASELINE].section).threads
     resources:
-        mem_mb=MODELS[BASELINE].memory_mb,
+        mem_mb=memory(MODELS[BASELINE].memory_mb),
+        runtime=minutes("naive"),
     params:
         naive=PARAMS.section("naive"),
         model=PARAMS.section(MODELS[BASELINE].section),
@@ -60,7 +62,8 @@ rule ungrouped:
         "results/logs/ungrouped.log",
     threads: max(PARAMS.at(MODELS[model].section).threads for model in PROBES)
     resources:
-        mem_mb=max(MODELS[model].memory_mb for model in PROBES),
+        mem_mb=memory(max(MODELS[model].memory_mb for model in PROBES)),
+        runtime=minutes("ungrouped"),
     params:
         **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
         ungrouped=PARAMS.section("ungrouped"),
@@ -82,7 +85,8 @@ rule corpus_size:
         "results/logs/corpus_size.log",
     threads: max(PARAMS.at(MODELS[model].section).threads for model in PROBES)
     resources:
-        mem_mb=max(MODELS[model].memory_mb for model in PROBES),
+        mem_mb=memory(max(MODELS[model].memory_mb for model in PROBES)),
+        runtime=minutes("corpus_size"),
     params:
         **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
         corpus_size=PARAMS.section("corpus_size"),
@@ -101,7 +105,8 @@ rule strangers:
     log:
         "results/logs/strangers.log",
     resources:
-        mem_mb=max(FEATURES[kind].memory_mb for kind in PROBED),
+        mem_mb=memory(max(FEATURES[kind].memory_mb for kind in PROBED)),
+        runtime=minutes("strangers"),
     params:
         **{
             kind: PARAMS.section(FEATURES[kind].section)
@@ -131,7 +136,8 @@ rule unknown:
         "results/logs/unknown.log",
     threads: max(PARAMS.at(MODELS[model].section).threads for model in PROBES)
     resources:
-        mem_mb=max(MODELS[model].memory_mb for model in PROBES),
+        mem_mb=memory(max(MODELS[model].memory_mb for model in PROBES)),
+        runtime=minutes("unknown"),
     params:
         **{model: PARAMS.section(MODELS[model].section) for model in PROBES},
         unknown=PARAMS.section("unknown"),
@@ -153,7 +159,8 @@ rule chain_audit:
     log:
         "results/logs/chain_audit.log",
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes("chain_audit"),
     params:
         chain_audit=PARAMS.section("chain_audit"),
         confidence=PARAMS.evaluation.confidence,
@@ -175,7 +182,8 @@ rule explore:
     log:
         "results/logs/explore.log",
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes("explore"),
     params:
         exploration=PARAMS.section("exploration"),
         mel=PARAMS.section("features.mel"),
@@ -223,7 +231,8 @@ rule report:
     log:
         "results/logs/report.log",
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
+        runtime=minutes("report"),
     params:
         report=PARAMS.section("report"),
         code=CODE["report"],

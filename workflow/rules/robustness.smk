@@ -13,7 +13,8 @@ rule changed:
     log:
         "results/logs/changed/{family}.log",
     resources:
-        mem_mb=max(kind.memory_mb for kind in kinds_in_use(PARAMS)),
+        mem_mb=memory(max(kind.memory_mb for kind in kinds_in_use(PARAMS))),
+        runtime=minutes("changed"),
     params:
         **{kind.name: PARAMS.section(kind.section) for kind in kinds_in_use(PARAMS)},
         root=lambda wildcards: PARAMS.corpus.root,  # where braces are no wildcards
@@ -50,7 +51,8 @@ for model in MODELS.values():
         threads: PARAMS.at(model.section).threads
         resources:
             **({"gpu": 1} if model.gpu and HERE else {}),
-            mem_mb=model.memory_mb,
+            mem_mb=memory(model.memory_mb),
+            runtime=minutes(model.robustness_step),
         params:
             name=model.name,
             code=CODE[model.robustness_step],

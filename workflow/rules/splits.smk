@@ -9,7 +9,8 @@ rule splits:
     log:
         "results/logs/splits.log",
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
+        runtime=minutes("splits"),
     params:
         labels=stages.label_digests(LAYOUT)["splits"],
         groups=listing_digest(PARAMS.corpus.groups),

@@ -137,6 +137,7 @@ KIND = FeatureKind(
     extractor="genreflow.features.embedding.extract",
     reader="genreflow.features.embedding.read",
     memory_mb=2000,
+    minutes=15,
     optional=True,
 )
 

@@ -65,6 +65,8 @@ class FeatureKind:
         :class:`~genreflow.features.rows.FeatureRows`. It imports nothing of the extractor.
     memory_mb
         What a job may need [MB].
+    minutes
+        What a cluster lets a job take; see :attr:`genreflow.steps.Step.minutes`.
     stored
         Type of the values in files; what ``rows_of`` returns fits into it without a loss.
     optional
@@ -78,6 +80,7 @@ class FeatureKind:
     extractor: str
     reader: str
     memory_mb: int = 1000
+    minutes: int = 10
     stored: Literal["float16", "float32"] = "float32"
     optional: bool = False
 
@@ -117,6 +120,8 @@ class ModelEntry:
         What a training chooses, and on which tracks; shown in the report.
     memory_mb
         What a training job may need [MB].
+    minutes
+        What a cluster lets a training take; see :attr:`genreflow.steps.Step.minutes`.
     priority
         Trainings of higher priority start first, so that no core idles at the end.
     gpu
@@ -136,6 +141,7 @@ class ModelEntry:
     tables: tuple[str, ...] = ()
     tuned: str = ""
     memory_mb: int = 3000
+    minutes: int = 60
     priority: int = 0
     gpu: bool = False
     refit: bool = True

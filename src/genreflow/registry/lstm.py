@@ -36,6 +36,7 @@ ENTRY = ModelEntry(
     tables=(HISTORY,),
     tuned="temperature (validation tracks)",
     memory_mb=1500,
+    minutes=60,
     priority=1,
     gpu=True,
 )

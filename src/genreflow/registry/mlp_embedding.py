@@ -29,4 +29,5 @@ ENTRY = ModelEntry(
     tables=(HISTORY,),
     tuned="temperature (validation tracks)",
     memory_mb=1500,
+    minutes=10,
 )

@@ -48,6 +48,7 @@ ENTRY = ModelEntry(
     tables=(HISTORY,),
     tuned="temperature (validation tracks)",
     memory_mb=3000,
+    minutes=150,
     priority=2,
     gpu=True,
     # It takes as long as all the others together, and is rarely the best.

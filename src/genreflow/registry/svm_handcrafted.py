@@ -20,4 +20,5 @@ ENTRY = ModelEntry(
     tables=(GRID,),
     tuned=TUNED,
     memory_mb=1000,
+    minutes=10,
 )

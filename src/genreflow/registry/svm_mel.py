@@ -33,4 +33,5 @@ ENTRY = ModelEntry(
     model_files=("model.skops",),
     tuned="temperature (validation tracks)",
     memory_mb=2000,
+    minutes=10,
 )

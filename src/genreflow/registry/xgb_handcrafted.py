@@ -31,4 +31,5 @@ ENTRY = ModelEntry(
     tables=(GRID, IMPORTANCE),
     tuned="share of features, rounds, depth and shrinkage (grid inside the training tracks)",
     memory_mb=1000,
+    minutes=10,
 )

@@ -35,4 +35,5 @@ ENTRY = ModelEntry(
     tables=(HISTORY,),
     tuned="boosting rounds (validation tracks)",
     memory_mb=1500,
+    minutes=10,
 )
