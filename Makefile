@@ -5,7 +5,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz audit sync record prune unlock gtzan transfer bench gpu lock params
+.PHONY: help run test lint fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 fuzz: .venv/.installed-dev ## Look for input that ends in anything but a result or a clear error (15 minutes)
 	@$(INSTALL) --require-hashes -r requirements/fuzz.lock 2>/dev/null || { echo "error: atheris can't be installed here: it needs a network, and Linux or macOS; 'make test' replays what was found before." >&2; exit 1; }
 	@PYTHONPATH="src:$$PYTHONPATH" nice $(BIN)/python -m fuzz $(ARGS)
+
+slurm: .venv/.installed-dev ## Bring up a Slurm here, run params.yaml through it, compare with a local run
+	@PYTHONPATH="src:$$PYTHONPATH" nice $(BIN)/python -m tests.slurm $(ARGS)
 
 audit: .venv/.installed ## Look the locked packages up in a list of known vulnerabilities
 	@$(BIN)/uv run --quiet --isolated --no-project --with-requirements requirements/audit.lock true 2>/dev/null || { echo "error: pip-audit can't be installed without a network; connect and run 'make audit' again." >&2; exit 1; }

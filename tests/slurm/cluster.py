@@ -1,0 +1,202 @@
+"""A one-node Slurm in a folder, from Debian's packages; it ends with the block that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "squeue", "scontrol")
+PACKAGES = "slurmctld slurmd slurm-client munge"
+NODE = "here"
+
+CONFIGURATION = """\
+ClusterName=one
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge.socket
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+SlurmctldPort={controller}
+SlurmdPort={daemon}
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SlurmdSpoolDir={folder}/spool
+StateSaveLocation={folder}/state
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+AccountingStorageType=accounting_storage/none
+# Without control groups, memory is looked at every second, and what takes too much is killed.
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+# Jobs that have ended are remembered for as long as anybody may ask.
+MinJobAge=86400
+KillWait=5
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000
+ReturnToService=2
+NodeName={node} NodeAddr=127.0.0.1 NodeHostname={host} CPUs={cpus} RealMemory={memory_mb}
+PartitionName=all Nodes={node} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+class SlurmError(RuntimeError):
+    """Slurm isn't there, or doesn't start; the message says what to do."""
+
+
+def missing() -> str:
+    """Say which of Slurm's programs this machine lacks, and how to get them; "" if it has all."""
+    lacking = [name for name in PROGRAMS if _program(name) is None]
+    if not lacking:
+        return ""
+    return f"{', '.join(lacking)}: not installed; on Debian and Ubuntu: apt-get install {PACKAGES}"
+
+
+def _program(name: str) -> str | None:
+    """Return where a program lies; the daemons' folder is in few users' PATH."""
+    return shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Slurm that is running."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a user of it has in the environment."""
+        return os.environ | {
+            "SLURM_CONF": str(self.folder / "slurm.conf"),
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def ask(self, *command: str) -> str:
+        """Return what one of Slurm's commands says."""
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        return done.stdout
+
+    def jobs(self, *states: str) -> list[dict[str, str]]:
+        """Return the jobs in the order they were sent; the comment names rule and wildcards."""
+        which = ",".join(states) or "all"
+        fields = {"id": "%i", "state": "%T", "comment": "%k", "memory": "%m", "limit": "%l"}
+        said = self.ask(
+            *("squeue", "--noheader", "--states", which, "--sort", "i"),
+            *("--format", "|".join(fields.values())),
+        )
+        return [dict(zip(fields, line.split("|"), strict=True)) for line in said.splitlines()]
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, *, cpus: int, memory_mb: int) -> Iterator[Cluster]:
+    """Run a Slurm of one node, of everything in `folder` and for this user, within the block.
+
+    Nothing outside `folder` is written, and a Slurm that the machine belongs to isn't spoken to.
+
+    Parameters
+    ----------
+    folder
+        Empty; its path is short (that of a socket has at most 107 bytes).
+    cpus, memory_mb
+        What the node has to give, whatever the machine has.
+
+    Raises
+    ------
+    SlurmError
+        A program is missing, or a daemon doesn't start.
+    """
+    if why := missing():
+        raise SlurmError(why)
+    for name in ("spool", "state", "bin"):
+        (folder / name).mkdir()
+    ours = Cluster(folder)
+    controller, daemon = _free_ports(2)
+    text = CONFIGURATION.format(
+        folder=folder,
+        host=socket.gethostname().partition(".")[0],
+        user=getpass.getuser(),
+        controller=controller,
+        daemon=daemon,
+        node=NODE,
+        cpus=cpus,
+        memory_mb=memory_mb,
+    )
+    configuration = folder / "slurm.conf"
+    configuration.write_text(text, encoding="utf-8")
+    # Snakemake's job step drops SLURM_CONF from the environment that it calls srun in.
+    srun = folder / "bin/srun"
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={configuration} exec {_program("srun")} "$@"\n')
+    srun.chmod(0o755)
+    key = folder / "munge.key"
+    key.touch(mode=0o600)
+    key.write_bytes(secrets.token_bytes(128))
+    with contextlib.ExitStack() as stack:
+        paths = [f"--{of}-file={folder / f'munge.{of}'}" for of in ("key", "pid", "log", "seed")]
+        # By force: it would rather have a socket in a folder that all users may enter.
+        munged = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", *paths]
+        stack.enter_context(_daemon(ours, munged))
+        _until(lambda: (folder / "munge.socket").exists(), "munged", folder)
+        stack.enter_context(_daemon(ours, ["slurmctld", "-D", "-c", "-f", str(configuration)]))
+        stack.enter_context(_daemon(ours, ["slurmd", "-D", "-N", NODE, "-f", str(configuration)]))
+        _until(lambda: "idle" in ours.ask("sinfo", "-h", "-o", "%T"), "slurmd", folder)
+        try:
+            yield ours
+        finally:
+            ours.ask("scancel", "--user", getpass.getuser())
+            with contextlib.suppress(SlurmError):
+                _until(lambda: not ours.jobs("running", "completing"), "slurmd", folder)
+
+
+def _free_ports(number: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for one in found:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in found]
+
+
+@contextlib.contextmanager
+def _daemon(ours: Cluster, command: list[str]) -> Iterator[None]:
+    """Keep a daemon for as long as the block lasts."""
+    name, *arguments = command
+    program = _program(name) or name
+    with (ours.folder / f"{name}.said").open("wb") as said:
+        process = subprocess.Popen(
+            [program, *arguments], env=ours.environment, stdout=said, stderr=said
+        )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _until(condition: Callable[[], object], name: str, folder: Path, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            logs = [folder / f"{name}.said", folder / f"{name}.log"]
+            said = "".join(log.read_text(errors="replace") for log in logs if log.exists())
+            raise SlurmError(f"{name}: not ready after {seconds:.0f} s. It said: {said[-2000:]}")
+        time.sleep(0.1)
