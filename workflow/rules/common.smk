@@ -42,6 +42,16 @@ FAMILIES = PARAMS.robustness.families
 CODE = stages.step_digests(PARAMS)
 PROBED = {kind for model in PROBES for kind in MODELS[model].reads}
 
+# Where results are kept instead of here; as a rule nowhere, and then nothing of it is imported.
+STORAGE = (
+    workflow.storage_settings and workflow.storage_settings.default_storage_provider
+)
+if STORAGE:
+    from genreflow import remote
+
+    remote.prepare(STORAGE)
+COPIES = [workflow.storage_settings.local_storage_prefix] if STORAGE else []
+
 # Trainings that DVC had put aside, and that the parameters ask for again.
 leftovers.bring_back(Path("results"), leftovers.Wanted.by(PARAMS, GENRES))
 
@@ -69,11 +79,13 @@ onstart:
         runlock.hold(Path.cwd())
         runlock.keep_dvc_out(Path.cwd())
         if workflow.touch:  # old results would pass for those of new parameters
+            if STORAGE:
+                remote.refuse_touch(STORAGE)
             from genreflow.vouch import check_stamps
 
             check_stamps(PARAMS, GENRES, Path("results"))
         # Of runs that were killed; DVC would record them with the folders that they lie in.
-        for folder in ("results", "workflow", ".cache"):
+        for folder in ("results", "workflow", ".cache", *COPIES):
             remove_unfinished(Path(folder))
 
 

@@ -98,6 +98,14 @@ rule corpus_size:
         "../scripts/corpus_size.py"
 
 
+if STORAGE:
+
+    # A node that lacks the folder would say that there are no such sounds; whoever starts a run
+    # has them.
+    localrules:
+        strangers,
+
+
 rule strangers:
     output:
         tracks="results/strangers.parquet",

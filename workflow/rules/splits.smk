@@ -1,8 +1,9 @@
 rule splits:
     input:
         tracks="results/tracks.parquet",
-        groups=ancient(PARAMS.corpus.groups),
-        roles=ancient(PARAMS.splits.file),
+        # Small files of the user's, beside the code wherever that runs.
+        groups=local(ancient(PARAMS.corpus.groups)),
+        roles=local(ancient(PARAMS.splits.file)),
     output:
         splits="results/splits.parquet",
         cost=cost("splits"),

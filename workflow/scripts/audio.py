@@ -11,7 +11,9 @@ with job(snakemake) as running:
     from genreflow.lineage import stamp
 
     params = running.params
-    layout = read_layout(Path(params.corpus.root), Path(params.corpus.labels))
+    # The demo is made by a job: without a shared disk, this one has a copy of its own.
+    root = Path(snakemake.input[0]).parent if params.is_demo else Path(params.corpus.root)
+    layout = read_layout(root, Path(params.corpus.labels))
     # As it was planned: its genre may have vanished since, and is to be named then.
     shard = Shard(*snakemake.params.shard)
     scan = layout.scan(shard)
