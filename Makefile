@@ -23,6 +23,7 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/hadolint Containerfile
 	@# All rules share the environment that Snakemake runs in, so there is none to name for each.
 	$(BIN)/snakemake --lint text 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment' && exit 1 || true
 

@@ -8,13 +8,14 @@ compile() {
 }
 pins=$(mktemp)
 trap 'rm -f "$pins"' EXIT
-compile pyproject.toml --extra dev --extra gtzan --extra bench -o "$pins.all"
+compile pyproject.toml --extra dev --extra gtzan --extra bench --extra storage -o "$pins.all"
 sed -nE 's/^([A-Za-z0-9._-]+)(\[[^]]*\])?(==[^\\]*[^ \\]).*/\1\3/p' "$pins.all" >"$pins"
 rm "$pins.all"
 compile pyproject.toml -c "$pins" -o requirements.lock
 compile pyproject.toml --extra dev -c "$pins" -o requirements/dev.lock
 compile pyproject.toml --extra gtzan -c "$pins" -o requirements/gtzan.lock
 compile pyproject.toml --extra bench -c "$pins" -o requirements/bench.lock
+compile pyproject.toml --extra storage -c "$pins" -o requirements/storage.lock
 # Tools that the package itself doesn't need.
 echo "uv" | compile - -o requirements/uv.lock
 echo "pip-audit" | compile - -c "$pins" -o requirements/audit.lock

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = {f"requirements/{extra}.lock": extra for extra in ("dev", "gtzan", "bench")}
+EXTRAS = {f"requirements/{extra}.lock": extra for extra in ("dev", "gtzan", "bench", "storage")}
 LOCKS = ["requirements.lock", *EXTRAS]
 
 

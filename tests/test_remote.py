@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import ROOT, Project, parse_plan
+from tests.conftest import ROOT, Project
 from tests.s3 import S3, serving
 
 WANTED = "a plugin isn't installed: pip install -e '.[dev]'"
@@ -131,9 +131,8 @@ def test_another_clone_finds_what_is_made_and_goes_on_from_there(trained, built,
     other = Far(clone, trained.server, trained.bucket, tmp_path)
     # That a script is newer than results means nothing in a fresh clone.
     same_code = ("--rerun-triggers", "mtime", "params", "input")
-    said = other.here(PREDICTIONS, "results/chain.json", "--dry-run", *same_code)
-    assert parse_plan(said).jobs == {"chain_audit": 1}
-    other.here("results/chain.json", *same_code)
+    said = other.here(PREDICTIONS, "results/chain.json", *same_code)
+    assert re.findall(r"Rule: (\w+)", said) == ["chain_audit"]
     assert trained.kept["chain.json"] == (built.folder / "results/chain.json").read_bytes()
 
 
