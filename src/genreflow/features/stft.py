@@ -1,4 +1,4 @@
-"""Short-time power spectra, computed in blocks that stay in the processor's cache.
+"""Short-time spectra, computed in blocks that stay in the processor's cache.
 
 The values are those of librosa (centred frames, zero padding, periodic Hann window, Slaney's mel
 scale), but for the rounding of single precision: librosa transforms in double precision, which
@@ -25,6 +25,7 @@ from scipy.sparse import csr_array
 from genreflow.audio.samples import FULL_SCALE, Samples
 
 Floats = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.complex64]
 
 BLOCK_FRAMES = 64
 """Frames transformed at a time; 1024 × 64 float32 are 256 KiB, a share of a level 2 cache."""
@@ -38,10 +39,10 @@ def frame_count(n_samples: int, n_fft: int, hop_length: int) -> int:
     return 1 + (n_samples + 2 * (n_fft // 2) - n_fft) // hop_length
 
 
-def power_blocks(
+def spectrum_blocks(
     samples: Samples, n_fft: int, hop_length: int, scale: float = 1 / FULL_SCALE
-) -> Iterator[tuple[slice, Floats]]:
-    """Yield the power spectrum as (which frames, (1 + n_fft // 2, frames of the block)).
+) -> Iterator[tuple[slice, Spectrum]]:
+    """Yield the spectrum as (which frames, (1 + n_fft // 2, frames of the block)).
 
     Parameters
     ----------
@@ -50,17 +51,37 @@ def power_blocks(
     scale
         What makes them amplitudes; by default, a sine at full scale has amplitude 1.
     """
-    padded = np.zeros(len(samples) + 2 * (n_fft // 2), dtype=np.float32)
-    padded[n_fft // 2 : n_fft // 2 + len(samples)] = samples
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
     window = hann(n_fft) * np.float32(scale)
-    for start in range(0, len(frames), BLOCK_FRAMES):
-        block = frames[start : start + BLOCK_FRAMES] * window
-        spectrum = scipy.fft.rfft(block, axis=1, overwrite_x=True).T
-        # Turning the spectrum while squaring it costs less than transforming columns.
-        power = np.square(spectrum.real, order="C")
-        power += np.square(spectrum.imag, order="C")
-        yield slice(start, start + len(block)), power
+    # Memory that is used again is faster by far than memory that the system hands out anew.
+    stretch = np.empty((BLOCK_FRAMES - 1) * hop_length + n_fft, dtype=np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(stretch, n_fft)[::hop_length]
+    windowed = np.empty(frames.shape, dtype=np.float32)
+    count = frame_count(len(samples), n_fft, hop_length)
+    for start in range(0, count, BLOCK_FRAMES):
+        _copy(samples, start * hop_length - n_fft // 2, stretch)
+        here = min(BLOCK_FRAMES, count - start)
+        block = np.multiply(frames[:here], window, out=windowed[:here])
+        # Asked for columns, the transform turns the spectrum while writing it, which is free.
+        yield slice(start, start + here), scipy.fft.rfft(block.T, axis=0, overwrite_x=True)
+
+
+def _copy(samples: Samples, start: int, out: Floats) -> None:
+    """Fill `out` with the samples from `start` on, and with zeros where there are none."""
+    before = min(max(0, -start), len(out))
+    there = samples[max(0, start) : max(0, start + len(out))]
+    out[:before] = 0
+    out[before : before + len(there)] = there
+    out[before + len(there) :] = 0
+
+
+def power_blocks(
+    samples: Samples, n_fft: int, hop_length: int, scale: float = 1 / FULL_SCALE
+) -> Iterator[tuple[slice, Floats]]:
+    """Yield the power spectrum, otherwise like :func:`spectrum_blocks`."""
+    for where, spectrum in spectrum_blocks(samples, n_fft, hop_length, scale):
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        yield where, power
 
 
 @lru_cache

@@ -9,7 +9,7 @@ import numpy as np
 from genreflow.audio.samples import Samples
 from genreflow.features.gain import amplitude_scale
 from genreflow.features.sounding import without_silence_around
-from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, power_blocks
+from genreflow.features.stft import Floats, decibels, frame_count, mel_filters, spectrum_blocks
 from genreflow.registry.mel import Mel
 
 
@@ -39,6 +39,10 @@ def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     count = frame_count(len(samples), params.n_fft, params.hop_length)
     levels = np.empty((count, params.n_mels), dtype=np.float32)
     scale = amplitude_scale(samples, normalise=params.normalise)
-    for where, power in power_blocks(samples, params.n_fft, params.hop_length, scale):
-        levels[where] = decibels(filters @ power, floor=10 ** (params.floor_db / 10)).T
+    floor = 10 ** (params.floor_db / 10)
+    for where, spectrum in spectrum_blocks(samples, params.n_fft, params.hop_length, scale):
+        # Power is added up after the filters, where a frame has fewer bands than it had bins.
+        parts = spectrum.view(np.float32)
+        bands = filters @ np.square(parts, out=parts)
+        levels[where] = decibels(bands[:, ::2] + bands[:, 1::2], floor=floor).T
     return levels
