@@ -77,7 +77,8 @@ def main(
     network: Annotated[list[str] | None, typer.Option(help="Networks to measure.")] = None,
 ) -> None:
     """Measure the networks, print the rows and write them."""
-    params = parse({"corpus": {"root": str(corpus)}})
+    # Copies of tracks would take most of the time, and train like the tracks.
+    params = parse({"corpus": {"root": str(corpus)}, "audio": {"augment": []}})
     variants = [
         (name, size, bits)
         for name in network or NETWORKS

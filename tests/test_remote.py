@@ -103,7 +103,8 @@ def trained(built, server, tmp_path_factory):
     """A model, trained on nodes that see the corpus and nothing else of this machine."""
     found = far(built, server, tmp_path_factory.mktemp("trained"), "trained")
     # All shards in one group of jobs: a node fetches and stores for it once.
-    groups = ("--groups", "audio=shards", "mel=shards", "--group-components", "shards=3")
+    shards = [f"{rule}=shards" for rule in ("audio", "fingerprints", "mel")]
+    groups = ("--groups", *shards, "--group-components", "shards=3")
     found.on_nodes(PREDICTIONS, *groups)
     return found
 
@@ -119,7 +120,7 @@ def test_nodes_without_a_shared_disk_give_the_bytes_of_one_machine(trained, buil
 
 def test_all_that_one_job_leaves_for_the_next_lies_in_storage(trained):
     """Listings of the user's are read where the run was started; all else ran on nodes."""
-    assert trained.rules_on_nodes == ["audio mel", "tracks", "train_xgb_mel"]
+    assert trained.rules_on_nodes == ["audio fingerprints mel", "tracks", "train_xgb_mel"]
     assert [path.suffix for path in trained.nodes.iterdir() if path.is_dir()] == []
     clone = trained.project.folder
     left = [*(clone / "results").rglob("*"), *(clone / ".snakemake/storage").rglob("*")]
