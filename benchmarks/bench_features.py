@@ -4,8 +4,9 @@
 
 Everything runs on the same tracks in one process with one thread. Each repetition runs every
 contender in turn, so that whatever else the machine does falls on all of them alike; time is
-processor time, and figures are medians over the repetitions. Essentia, openSMILE, nnAudio and
-torchaudio take part where they are installed.
+processor time, of all threads, and figures are medians over the repetitions. Essentia, openSMILE,
+audioFlux, pyAudioAnalysis, kaldi-native-fbank, nnAudio and torchaudio take part where they are
+installed, and librosa in the version that is.
 """
 
 # ruff: noqa: E402
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import os
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+os.environ["VECLIB_MAXIMUM_THREADS"] = "1"
 
 import statistics
 import sys
@@ -22,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +64,7 @@ class Contender:
     run: Callable[[], None]
     target: str = ""
     is_reference: bool = False
+    is_peer: bool = False
 
 
 def each(function: Callable[..., object], items: list) -> Callable[[], None]:
@@ -101,9 +105,11 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
         yield Contender(task, "genreflow", each(lambda p: decode(p, PARAMS.audio), files), ">= 0.8")
 
     smaller, larger = Handcrafted(set="classic"), Handcrafted(set="extended")
+    librosa = f"librosa {version('librosa')}"
     script = each(lambda y: reference.handcrafted(y, RATE), amplitudes)
     classic = each(lambda s: extract(s, RATE, smaller), samples)
-    yield Contender("handcrafted", "librosa, one call per descriptor", script, is_reference=True)
+    name = f"{librosa}, one call per descriptor"
+    yield Contender("handcrafted", name, script, is_reference=True, is_peer=True)
     yield Contender("handcrafted", "genreflow classic", classic, ">= 5")
     richer = each(lambda s: extract(s, RATE, larger), samples)
     yield Contender("handcrafted", "genreflow extended", richer)
@@ -112,16 +118,24 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
         return rows_of(track, RATE, PARAMS.at("features.mel"))
 
     one_by_one = each(lambda y: reference.mel_windows(y, RATE), amplitudes)
-    yield Contender("mel", "librosa, one call per window", one_by_one, is_reference=True)
-    yield Contender(
-        "mel", "librosa, whole track", each(lambda y: reference.mel(y, RATE), amplitudes)
-    )
+    name = f"{librosa}, one call per window"
+    yield Contender("mel", name, one_by_one, is_reference=True, is_peer=True)
+    at_once = each(lambda y: reference.mel(y, RATE), amplitudes)
+    yield Contender("mel", f"{librosa}, whole track", at_once, is_peer=True)
     yield Contender("mel", "genreflow", each(windows, samples), ">= 8")
 
     for task, name, make in (
         ("handcrafted", "essentia, 20 series", peers.essentia_handcrafted),
         ("handcrafted", "openSMILE IS09, 32 series (384)", peers.opensmile_handcrafted),
+        ("handcrafted", "audioFlux, 20 series (40), no tempo", peers.audioflux_handcrafted),
+        (
+            "handcrafted",
+            "pyAudioAnalysis, 68 series (136), no tempo",
+            peers.pyaudioanalysis_handcrafted,
+        ),
         ("mel", "essentia, whole track", peers.essentia_mel),
+        ("mel", "audioFlux, whole track", peers.audioflux_mel),
+        ("mel", "kaldi-native-fbank, whole track", peers.kaldi_mel),
         ("mel", "nnAudio, whole track", peers.nnaudio_mel),
         ("mel", "torchaudio, whole track", peers.torchaudio_mel),
     ):
@@ -130,29 +144,57 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
         except (ImportError, OSError) as error:
             print(f"{task}: {name} skipped ({str(error).splitlines()[0]})", file=sys.stderr)
         else:
-            yield Contender(task, name, each(handle, amplitudes))
+            yield Contender(task, name, each(handle, amplitudes), is_peer=True)
 
 
-def measure(entrants: list[Contender], repeats: int, audio_seconds: float) -> list[Row]:
-    """Run every contender `repeats` times, in turn, after one run that warms caches up."""
-    times: dict[int, list[float]] = {i: [] for i in range(len(entrants))}
-    for repeat in progress(range(repeats + 1), "repetitions", console=Console(stderr=True)):
+def clocked(entrants: list[Contender], repeats: int) -> tuple[list[list[float]], float]:
+    """Run every contender `repeats` times, in turn, after one run that warms caches up.
+
+    Returns the processor times of each [s], and the highest ratio of a contender's processor time
+    to what this thread took of it: 1 where there was one thread.
+    """
+    times: list[list[float]] = [[] for _ in entrants]
+    own = [0.0 for _ in entrants]
+    bar = Console(stderr=True)
+    # Drawn between repetitions: a thread that draws all the time would be measured, too.
+    for repeat in progress(range(repeats + 1), "repetitions", console=bar, auto_refresh=False):
         for i, entrant in enumerate(entrants):
-            start = time.process_time()
+            start, own_start = time.process_time(), time.thread_time()
             entrant.run()
             if repeat:
+                own[i] += time.thread_time() - own_start
                 times[i].append(time.process_time() - start)
-    references = {e.task: times[i] for i, e in enumerate(entrants) if e.is_reference}
-    rows = []
-    for i, entrant in enumerate(entrants):
-        speed = audio_seconds / statistics.median(times[i])
-        ratio = statistics.median(
-            r / t for r, t in zip(references[entrant.task], times[i], strict=True)
-        )
-        measured = f"{speed:,.0f} × real time"
-        known = None if entrant.is_reference else ratio
-        rows.append(Row(entrant.task, entrant.name, measured, known, entrant.target))
-    return rows
+    return times, max(sum(all_threads) / one for all_threads, one in zip(times, own, strict=True))
+
+
+def ratio(numerators: list[float], denominators: list[float]) -> float:
+    """Return the median of the repetitions' ratios."""
+    return statistics.median(n / d for n, d in zip(numerators, denominators, strict=True))
+
+
+def speeds(
+    entrants: list[Contender], times: list[list[float]], audio_seconds: float
+) -> Iterator[Row]:
+    """Yield a row for every contender."""
+    references = {e.task: t for e, t in zip(entrants, times, strict=True) if e.is_reference}
+    for entrant, taken in zip(entrants, times, strict=True):
+        measured = f"{audio_seconds / statistics.median(taken):,.0f} × real time"
+        known = None if entrant.is_reference else ratio(references[entrant.task], taken)
+        yield Row(entrant.task, entrant.name, measured, known, entrant.target)
+
+
+def leads(entrants: list[Contender], times: list[list[float]]) -> Iterator[Row]:
+    """Yield how far genreflow is ahead of the fastest peer in each task that has some."""
+    for entrant, taken in zip(entrants, times, strict=True):
+        rivals = [
+            (other, t)
+            for other, t in zip(entrants, times, strict=True)
+            if other.is_peer and other.task == entrant.task
+        ]
+        if entrant.target and rivals:
+            rival, fastest = min(rivals, key=lambda pair: statistics.median(pair[1]))
+            name = f"{entrant.name} beside {rival.name}"
+            yield Row(entrant.task, name, "", ratio(fastest, taken), ">= 1")
 
 
 def size_of_mel(paths: list[Path], folder: Path) -> float:
@@ -180,8 +222,10 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         entrants = list(contenders(paths, Path(name)))
         seconds = sum(len(decode(path, PARAMS.audio).samples) for path in paths) / RATE
-        rows = measure(entrants, repeats, seconds)
+        times, threads = clocked(entrants, repeats)
         share = size_of_mel(paths, Path(name))
+    rows = [*speeds(entrants, times, seconds), *leads(entrants, times)]
+    rows.append(Row("threads", "processor time over one thread's, at most", "", threads, "<= 1.02"))
     rows.append(Row("mel artifact", "size over float32 windows", "", share, "<= 0.3"))
     write("features", rows)
 

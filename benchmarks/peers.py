@@ -66,6 +66,55 @@ def opensmile_handcrafted(sample_rate: int) -> Handle:
     return lambda y: smile.process_signal(y, sample_rate)
 
 
+def audioflux_handcrafted(sample_rate: int) -> Handle:
+    """Describe a track with audioFlux, and take mean and std; it has no contrast and no tempo."""
+    import audioflux as af
+    from audioflux.type import SpectralDataType
+
+    shared = {"radix2_exp": int(np.log2(N_FFT)), "samplate": sample_rate, "slide_length": 512}
+    magnitude = af.BFT(
+        num=N_FFT // 2 + 1, data_type=SpectralDataType.MAG, is_temporal=True, **shared
+    )
+    mel = af.MelSpectrogram(num=128, high_fre=sample_rate / 2, **shared)
+    spectral = af.Spectral(num=magnitude.num, fre_band_arr=magnitude.get_fre_band_arr())
+
+    def handle(y: Amplitude) -> object:
+        # Real results: the complex ones that it returns by default take 20 times the time.
+        bins = magnitude.bft(y, result_type=1)
+        spectral.set_time_length(bins.shape[1])
+        _, rms, crossings = magnitude.get_temporal_data()
+        series = np.vstack(
+            [
+                mel.mfcc(mel.spectrogram(y), 13),
+                spectral.centroid(bins),
+                spectral.rolloff(bins, threshold=0.85),
+                spectral.flatness(bins),
+                spectral.spread(bins),
+                spectral.flux(bins),
+                rms,
+                crossings,
+            ]
+        )
+        return series.mean(axis=1), series.std(axis=1)
+
+    return handle
+
+
+def pyaudioanalysis_handcrafted(sample_rate: int) -> Handle:
+    """Take mean and std of pyAudioAnalysis' short-term features and their deltas.
+
+    Its module of mid-term statistics, which takes the same two of stretches of a track, imports
+    what Python 3.13 no longer has.
+    """
+    from pyAudioAnalysis import ShortTermFeatures
+
+    def handle(y: Amplitude) -> object:
+        series, _ = ShortTermFeatures.feature_extraction(y, sample_rate, N_FFT, 512)
+        return series.mean(axis=1), series.std(axis=1)
+
+    return handle
+
+
 def essentia_mel(sample_rate: int) -> Handle:
     """Compute log-mel frames with essentia."""
     import essentia.standard as es
@@ -118,6 +167,45 @@ def torchaudio_mel(sample_rate: int) -> Handle:
     def handle(y: Amplitude) -> object:
         with torch.no_grad():
             return 10 * torch.log10(torch.clamp(transform(torch.from_numpy(y)), min=1e-10))
+
+    return handle
+
+
+def audioflux_mel(sample_rate: int) -> Handle:
+    """Compute log-mel frames with audioFlux: HTK's mel scale, and frames that aren't padded."""
+    import audioflux as af
+
+    transform = af.MelSpectrogram(
+        num=128,
+        samplate=sample_rate,
+        high_fre=sample_rate / 2,
+        radix2_exp=int(np.log2(N_FFT)),
+        slide_length=256,
+    )
+    return lambda y: 10 * np.log10(np.maximum(transform.spectrogram(y), 1e-10))
+
+
+def kaldi_mel(sample_rate: int) -> Handle:
+    """Compute log-mel frames with kaldi-native-fbank, set up as librosa's are."""
+    import kaldi_native_fbank as knf
+
+    options = knf.FbankOptions()
+    frames, bands = options.frame_opts, options.mel_opts
+    frames.samp_freq = sample_rate
+    frames.frame_length_ms = 1000 * N_FFT / sample_rate
+    frames.frame_shift_ms = 1000 * 256 / sample_rate
+    frames.window_type = "hann"
+    frames.dither = frames.preemph_coeff = 0
+    frames.remove_dc_offset = False
+    bands.num_bins = 128
+    bands.low_freq = bands.high_freq = 0  # the highest counts from the Nyquist frequency
+    bands.is_librosa = True
+
+    def handle(y: Amplitude) -> object:
+        fbank = knf.OnlineFbank(options)
+        fbank.accept_waveform(sample_rate, np.pad(y, N_FFT // 2))
+        fbank.input_finished()
+        return np.stack([fbank.get_frame(i) for i in range(fbank.num_frames_ready)])
 
     return handle
 
