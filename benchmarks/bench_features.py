@@ -198,14 +198,14 @@ def leads(entrants: list[Contender], times: list[list[float]]) -> Iterator[Row]:
 
 
 def size_of_mel(paths: list[Path], folder: Path) -> float:
-    """Return the size of the mel artifact as a share of its windows in float32."""
+    """Return the size of the mel artifact as a share of its windows in float32, of copies too."""
     files = [TrackFile(str(path), "any", path) for path in paths]
     audio, mel = (lineage.stamp(kind, PARAMS) for kind in ("audio", "mel"))
     arrow, npz = folder / "any.arrow", folder / "any.npz"
     write_audio(files, "any", PARAMS.audio, arrow, folder / "any.parquet", audio, [])
     with AudioShard(arrow, audio) as shard:
         write_mel(shard, PARAMS.at("features.mel"), npz, mel)
-    with MelWindows([npz], mel) as windows:
+    with MelWindows([npz], mel, copies=True) as windows:
         return npz.stat().st_size / (4 * float(np.prod(windows.shape)))
 
 
