@@ -1,7 +1,10 @@
 # Each target is one or two lines; `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode
+# `make gpu` leaves a note, so that no later target puts the CPU builds back over the CUDA builds.
+GPU := $(wildcard .venv/.gpu)
+LOCK := $(if $(GPU),requirements/gpu.lock,requirements.lock)
+INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode$(if $(GPU), --excludes requirements/cpu-builds.txt)
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -64,9 +67,11 @@ bench: .venv/.installed-dev ## Measure genreflow beside plain librosa and peers
 	@$(INSTALL) --require-hashes -r requirements/bench.lock || echo "The peers can't be installed here; going on without them." >&2
 	$(BIN)/python benchmarks/run_all.py $(ARGS)
 
-gpu: .venv/.installed ## Replace the CPU builds of TensorFlow and XGBoost by the CUDA builds
-	$(BIN)/uv pip uninstall --python .venv tensorflow-cpu xgboost-cpu
-	$(INSTALL) -e ".[gpu]"
+gpu: .venv/bin/uv ## Set up .venv with the CUDA builds of TensorFlow and XGBoost (4 GB; Linux)
+	@rm -f .venv/.installed
+	@$(BIN)/uv pip uninstall --quiet --python .venv --requirements requirements/cpu-builds.txt
+	@touch .venv/.gpu
+	@$(MAKE) --no-print-directory .venv/.installed || { rm .venv/.gpu; echo "error: the CUDA builds can't be installed; 'make run' puts the CPU builds back." >&2; exit 1; }
 
 params: .venv/.installed ## Write params.yaml anew (your values stay), its schema and the tables in the docs
 	@PYTHONPATH="src:$$PYTHONPATH" $(BIN)/python -m genreflow workflow params
@@ -81,8 +86,8 @@ lock: .venv/.installed-dev ## Resolve the requirements anew
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-.venv/.installed: requirements.lock pyproject.toml .venv/bin/uv
-	@$(INSTALL) --require-hashes -r requirements.lock
+.venv/.installed: $(LOCK) pyproject.toml .venv/bin/uv
+	@$(INSTALL) --require-hashes -r $(LOCK)
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -7,7 +7,7 @@ compile() {
     --no-annotate --no-emit-index-url --no-strip-extras "$@"
 }
 pins=$(mktemp)
-trap 'rm -f "$pins"' EXIT
+trap 'rm -f "$pins" "$pins.gpu"' EXIT
 compile pyproject.toml --extra dev --extra gtzan --extra bench --extra storage -o "$pins.all"
 sed -nE 's/^([A-Za-z0-9._-]+)(\[[^]]*\])?(==[^\\]*[^ \\]).*/\1\3/p' "$pins.all" >"$pins"
 rm "$pins.all"
@@ -16,6 +16,9 @@ compile pyproject.toml --extra dev -c "$pins" -o requirements/dev.lock
 compile pyproject.toml --extra gtzan -c "$pins" -o requirements/gtzan.lock
 compile pyproject.toml --extra bench -c "$pins" -o requirements/bench.lock
 compile pyproject.toml --extra storage -c "$pins" -o requirements/storage.lock
+# The CUDA builds instead of the CPU builds, which hold the same modules, and in the same versions.
+sed -E 's/^(tensorflow|xgboost)-cpu==/\1==/' "$pins" >"$pins.gpu"
+compile pyproject.toml --extra gpu -c "$pins.gpu" --excludes requirements/cpu-builds.txt -o requirements/gpu.lock
 # Tools that the package itself doesn't need.
 echo "uv" | compile - -o requirements/uv.lock
 echo "pip-audit" | compile - -c "$pins" -o requirements/audit.lock
