@@ -18,7 +18,9 @@ class Files(list):
     cost = sys.argv[2]
 
 output = Files([sys.argv[2]])
-snakemake = SimpleNamespace(threads=3, log=[sys.argv[1]], output=output, config={config})
+snakemake = SimpleNamespace(
+    threads=3, resources={resources}, log=[sys.argv[1]], output=output, config={config}
+)
 with job(snakemake) as running:
     params = running.params
     print("threads", os.environ["OMP_NUM_THREADS"], params.audio.sample_rate, flush=True)
@@ -35,9 +37,10 @@ def cost(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, cost):
-    def run(body="pass", config="{}"):
+    def run(body="pass", config="{}", resources="{}"):
         log = tmp_path / "logs" / "job.log"
-        command = [sys.executable, "-c", SCRIPT.format(body=body, config=config), log, cost]
+        script = SCRIPT.format(body=body, config=config, resources=resources)
+        command = [sys.executable, "-c", script, log, cost]
         done = subprocess.run(command, capture_output=True, text=True)
         return done, Path(log).read_text()
 
@@ -50,6 +53,19 @@ def test_all_output_goes_to_the_log_and_threads_are_limited(run):
     assert done.stdout + done.stderr == ""
     assert "threads 3 22050" in log
     assert "from a library in C" in log
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"), [("{}", "-1 cpu"), ("{'gpu': 0}", "-1 cpu"), ("{'gpu': 1}", "2 None")]
+)
+def test_a_job_that_asked_for_no_gpu_sees_none(run, monkeypatch, asked, seen):
+    """CUDA as a whole, and JAX, which would fail for want of a GPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    _, log = run(
+        "print(*map(os.environ.get, ['CUDA_VISIBLE_DEVICES', 'JAX_PLATFORMS']))", resources=asked
+    )
+    assert seen in log.splitlines()
 
 
 def test_time_and_memory_are_written_down_with_what_the_script_adds(run, cost):

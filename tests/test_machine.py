@@ -14,6 +14,7 @@ from snakemake.api import SnakemakeApi
 from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
 
 from genreflow import machine
+from genreflow.registry import MODELS
 from tests.conftest import Project, synthesise
 
 GB = 10**9
@@ -154,32 +155,45 @@ def test_jobs_run_together_only_as_far_as_memory_goes(memory_mb, together, proje
     assert bool(overlap(spans)) is together
 
 
+NETWORKS = {
+    f"{step}_{model.name}": 1
+    for step, model in itertools.product(("train", "robustness", "refit"), MODELS.values())
+    if model.gpu
+}
+
+
+def gpus_of(workflow) -> tuple[dict[str, int], int | None]:
+    """Return what rules ask for, and what there is for all together."""
+    asked = {
+        rule.name: rule.resources["gpu"].value
+        for rule in workflow._workflow.rules
+        if "gpu" in rule.resources
+    }
+    limit = workflow._workflow.global_resources.get("gpu")
+    return asked, limit and limit.value
+
+
 @pytest.mark.workflow
 def test_one_network_at_a_time_is_at_work_on_a_gpu(project, monkeypatch):
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
+    assert len(NETWORKS) == 9
     with workflow_of(project, cores=8) as (workflow, _):
-        asked = {
-            rule.name: rule.resources["gpu"].value
-            for rule in workflow._workflow.rules
-            if "gpu" in rule.resources
-        }
-        limits = workflow._workflow.global_resources
-        steps = itertools.product(("train", "robustness", "refit"), ("cnn", "lstm", "resnet50"))
-        assert asked == {f"{step}_{network}": 1 for step, network in steps}
-        assert limits["gpu"].value == 1
+        assert gpus_of(workflow) == (NETWORKS, 1)
 
 
 @pytest.mark.workflow
 def test_without_a_gpu_networks_are_trained_side_by_side(project, monkeypatch):
     monkeypatch.setattr(machine, "has_gpu", lambda: False)
     with workflow_of(project, cores=8) as (workflow, _):
-        assert "gpu" not in workflow._workflow.global_resources
+        assert gpus_of(workflow) == (NETWORKS, None)
 
 
 @pytest.mark.workflow
-def test_a_limit_on_the_command_line_has_the_last_word(project):
-    with workflow_of(project, cores=8, resources={"mem_mb": 700}) as (workflow, _):
+def test_a_limit_on_the_command_line_has_the_last_word(project, monkeypatch):
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
+    with workflow_of(project, cores=8, resources={"mem_mb": 700, "gpu": 2}) as (workflow, _):
         assert workflow._workflow.global_resources["mem_mb"].value == 700
+        assert gpus_of(workflow) == (NETWORKS, 2)
 
 
 @pytest.mark.workflow
@@ -187,5 +201,12 @@ def test_a_cluster_is_not_measured_by_this_machine(project, monkeypatch):
     """Nor is a GPU asked for, which there would send trainings to the nodes that have one."""
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
     with workflow_of(project, nodes=100) as (workflow, _):
-        assert not {"mem_mb", "gpu"} & set(workflow._workflow.global_resources)
-        assert not [rule for rule in workflow._workflow.rules if "gpu" in rule.resources]
+        assert "mem_mb" not in workflow._workflow.global_resources
+        assert gpus_of(workflow) == ({}, None)
+
+
+@pytest.mark.workflow
+def test_networks_ask_for_a_gpu_of_a_cluster_that_is_said_to_have_some(project, monkeypatch):
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    with workflow_of(project, nodes=100, resources={"gpu": 8}) as (workflow, _):
+        assert gpus_of(workflow) == (NETWORKS, 8)

@@ -6,9 +6,13 @@ import os
 import shutil
 import tempfile
 import threading
+from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -142,9 +146,9 @@ def test_only_on_slurm_is_a_failed_job_tried_again():
         assert profiles["default"][option] is profiles["slurm"][option] is True
 
 
-@pytest.fixture(scope="module")
-def plan_for_cluster(tmp_path_factory):
-    """The jobs of a plan for 100 jobs at once on some cluster."""
+@contextmanager
+def planned(folder: Path, **limits: int) -> Iterator[list[Any]]:
+    """The jobs of a plan for 100 jobs at once on some cluster, with `--resources`."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import (
         DAGSettings,
@@ -154,13 +158,13 @@ def plan_for_cluster(tmp_path_factory):
         ResourceSettings,
     )
 
-    project = Project.create(tmp_path_factory.mktemp("plan") / "project")
+    project = Project.create(folder / "project")
     synthesise(project.folder / "data/tiny", tracks=4)
     here = Path.cwd()
     try:
         with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
             workflow = api.workflow(
-                resource_settings=ResourceSettings(nodes=100),
+                resource_settings=ResourceSettings(nodes=100, resources=limits),
                 snakefile=project.folder / "Snakefile",
                 workdir=project.folder,
             )
@@ -170,6 +174,41 @@ def plan_for_cluster(tmp_path_factory):
             yield [job for job in workflow._workflow.dag.jobs if job.rule.name != "all"]
     finally:
         os.chdir(here)
+
+
+@pytest.fixture(scope="module")
+def plan_for_cluster(tmp_path_factory):
+    with planned(tmp_path_factory.mktemp("plan")) as jobs:
+        yield jobs
+
+
+def gpus_asked_of_slurm(jobs) -> dict[str, set[str]]:
+    """What the plugin passes to `sbatch`, by rule."""
+    utils = pytest.importorskip("snakemake_executor_plugin_slurm.utils")
+    asked = defaultdict(set)
+    for job in jobs:
+        asked[job.rule.name].add(utils.set_gres_string(job).strip())
+    return dict(asked)
+
+
+def test_told_of_gpus_networks_ask_slurm_for_one_each_and_nothing_else_does(tmp_path):
+    with planned(tmp_path, gpu=2) as jobs:
+        asked = gpus_asked_of_slurm(jobs)
+    networks = {
+        step
+        for model in MODELS.values()
+        if model.gpu
+        for step in (model.step, model.refit_step, model.robustness_step)
+    }
+    assert {step for step, options in asked.items() if options == {"--gpus=1"}} == (
+        networks & asked.keys()
+    )
+    assert {step for step, options in asked.items() if options == {""}} == asked.keys() - networks
+    assert {"train_cnn", "refit_cnn"} <= networks & asked.keys()
+
+
+def test_told_of_none_no_job_asks_slurm_for_a_gpu(plan_for_cluster):
+    assert set().union(*gpus_asked_of_slurm(plan_for_cluster).values()) == {""}
 
 
 @pytest.mark.parametrize("attempt", [1, 3])

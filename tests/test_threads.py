@@ -21,7 +21,9 @@ config = json.loads((folder / "params.json").read_text())
 config["models"][model]["threads"] = threads
 output = SimpleNamespace(cost=str(out / "cost.json"))
 with job(
-    SimpleNamespace(threads=threads, log=[str(out / "log")], output=output, config=config)
+    SimpleNamespace(
+        threads=threads, resources={{}}, log=[str(out / "log")], output=output, config=config
+    )
 ) as running:
     from threadpoolctl import threadpool_info
 
@@ -64,7 +66,9 @@ from genreflow.jobs import job
 
 threads = int(sys.argv[2])
 output = SimpleNamespace(cost=sys.argv[1] + ".json")
-with job(SimpleNamespace(threads=threads, log=[sys.argv[1]], output=output, config={})):
+with job(
+    SimpleNamespace(threads=threads, resources={}, log=[sys.argv[1]], output=output, config={})
+):
     import keras
     import numpy as np
     import psutil

@@ -1,4 +1,4 @@
-"""What every workflow script does first: log to its file, keep to its threads, fail readably.
+"""What every workflow script does first: log to its file, keep to its share, fail readably.
 
 And end when the run ends that started it.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from genreflow.errors import GenreflowError
+from genreflow.machine import hide_gpu
 from genreflow.params import Params, parse
 from genreflow.store.files import write_json
 from genreflow.threads import limit_threads
@@ -38,6 +39,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     """Run a workflow step; send what it prints to the rule's log, and write down what it cost.
 
     An error of ours becomes one line at the end of the log; anything else keeps its traceback.
+    A job that has asked for no GPU sees none.
     ``output.cost`` gets seconds (wall time), peak_rss_mb (the largest memory of the process [MB])
     and what the script adds.
 
@@ -49,6 +51,8 @@ def job(snakemake: Any) -> Iterator[Job]:
     started = time.perf_counter()
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     limit_threads(snakemake.threads)
+    if not snakemake.resources.get("gpu"):
+        hide_gpu()
     log = Path(snakemake.log[0])
     try:
         _write_to(log)

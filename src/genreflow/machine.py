@@ -60,6 +60,15 @@ def has_gpu(root: Path = _ROOT) -> bool:
     return False
 
 
+def hide_gpu() -> None:
+    """Keep libraries that are imported from now on to the CPU.
+
+    TensorFlow takes all memory of a GPU that it sees, for whatever it computes. JAX, which would
+    rather fail than find none, is told by a variable of its own.
+    """
+    os.environ.update(CUDA_VISIBLE_DEVICES="-1", JAX_PLATFORMS="cpu")
+
+
 def _cgroup_limits(root: Path) -> Iterator[int]:
     """Yield the limits [bytes] of this process's control groups, of both versions, upwards."""
     with suppress(OSError):

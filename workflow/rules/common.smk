@@ -69,6 +69,10 @@ if HERE:
         if name not in workflow.global_resources:
             workflow.register_resource(name, limit)
 
+# Of a cluster's GPUs only the user knows: `--resources gpu=8` says that there are some, and how many
+# networks may have one at once.
+GPUS = HERE or "gpu" in workflow.global_resources
+
 
 onstart:
     # In the process of the run alone: jobs, plans and questions need no lock.
@@ -165,6 +169,11 @@ def memory(megabytes):
     """
     asked = megabytes if HERE else megabytes + 500
     return lambda wildcards, attempt: asked * attempt
+
+
+def gpu(model):
+    """What a job of a model asks for beside memory and time."""
+    return {"gpu": 1} if model.gpu and GPUS else {}
 
 
 def minutes(step):

@@ -26,7 +26,7 @@ for model in MODELS.values():
         priority: model.priority
         threads: PARAMS.at(model.section).threads
         resources:
-            **({"gpu": 1} if model.gpu and HERE else {}),
+            **gpu(model),
             mem_mb=memory(model.memory_mb),
             runtime=minutes(model.refit_step),
         params:

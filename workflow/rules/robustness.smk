@@ -50,7 +50,7 @@ for model in MODELS.values():
         priority: model.priority
         threads: PARAMS.at(model.section).threads
         resources:
-            **({"gpu": 1} if model.gpu and HERE else {}),
+            **gpu(model),
             mem_mb=memory(model.memory_mb),
             runtime=minutes(model.robustness_step),
         params:

@@ -125,7 +125,8 @@ class ModelEntry:
     priority
         Trainings of higher priority start first, so that no core idles at the end.
     gpu
-        Whether it computes on a GPU where there is one; there, such trainings run one by one.
+        Whether it computes on a GPU where there is one; there, such trainings run one by one. What
+        doesn't say so sees none.
     refit
         Whether, unless params.yaml says otherwise, it is trained once more on all tracks.
     distribution
