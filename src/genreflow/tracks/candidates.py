@@ -97,8 +97,10 @@ class Extents:
     def add(self, part: Constellations) -> None:
         """Take more constellations of the tracks into account."""
         self.count[:] += np.bincount(part.tracks, minlength=len(self.count))
-        np.minimum.at(self.first, part.tracks, part.frames)
-        np.maximum.at(self.last, part.tracks, part.frames)
+        # Of other types than the result, NumPy takes them one by one, forty times as slowly.
+        tracks, frames = part.tracks.astype(np.intp), part.frames.astype(np.int64)
+        np.minimum.at(self.first, tracks, frames)
+        np.maximum.at(self.last, tracks, frames)
 
     def in_common(self, one: _Numbers, two: _Numbers, offset: _Numbers) -> npt.NDArray[np.float64]:
         """Estimate how many the sparser track of each pair has in the stretch that both hold."""
@@ -156,10 +158,10 @@ def _finds(part: Constellations, n_tracks: int, span: int) -> _Numbers:
         ``(first * n_tracks + second) * span + offset + span // 2``, with the smaller position
         first; the offset is the frames by which the second track starts later in the first.
     """
-    order = np.argsort(part.keys, kind="stable")
+    order = np.argsort(part.keys)
     keys = part.keys[order]
-    again = np.flatnonzero(keys[1:] == keys[:-1])
-    shared = order[np.unique(np.concatenate([again, again + 1]))]
+    again = keys[1:] == keys[:-1]
+    shared = order[np.append(again, False) | np.insert(again, 0, False)]
     keys, tracks, frames = part.keys[shared], part.tracks[shared], part.frames[shared]
     # By track, so that finds don't depend on how tracks are divided into shards.
     order = np.lexsort((frames, tracks, keys))

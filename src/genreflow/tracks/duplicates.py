@@ -105,24 +105,26 @@ def agreement(one: Landmarks, two: Landmarks) -> tuple[int, int]:
     (hashes, frames), (others, theirs) = _by_hash(one), _by_hash(two)
     start, count = _places(others, hashes)
     # A hash that is shared by very many landmarks (a steady hum) says nothing.
-    count[count + _places(hashes, hashes)[1] > MAX_BUCKET] = 0
+    count[count + _occurrences(hashes) > MAX_BUCKET] = 0
     place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     offsets = np.repeat(frames, count) - theirs[np.repeat(start, count) + place]
     if not len(offsets):
         return 0, 0
-    offset, votes = np.unique(offsets, return_counts=True)
+    least = int(offsets.min())
+    votes = np.bincount(offsets - least)
     # Framing shifts a peak by one frame: neighbouring offsets vote together.
     total = votes.copy()
-    adjacent = np.diff(offset) == 1
-    total[:-1][adjacent] += votes[1:][adjacent]
-    total[1:][adjacent] += votes[:-1][adjacent]
+    total[:-1] += votes[1:]
+    total[1:] += votes[:-1]
+    total[votes == 0] = 0
     best = int(np.argmax(total))
-    return int(offset[best]), int(total[best])
+    return least + best, int(total[best])
 
 
 def _by_hash(marks: Landmarks) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    order = np.argsort(marks.hashes, kind="stable")
-    return marks.hashes[order], marks.frames[order]
+    # Numbers are sorted several times as fast as their order is found.
+    both = np.sort((marks.hashes.astype(np.int64) << 32) | marks.frames)
+    return (both >> 32).astype(np.int32), both.astype(np.int32)
 
 
 def _places(
@@ -131,6 +133,13 @@ def _places(
     """Return where in sorted `hashes` each wanted one begins, and how often it is there."""
     start = np.searchsorted(hashes, wanted)
     return start, np.searchsorted(hashes, wanted, side="right") - start
+
+
+def _occurrences(hashes: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
+    """Return how often each of sorted `hashes` is among them."""
+    begins = np.flatnonzero(np.diff(hashes, prepend=-1))
+    lengths = np.diff(begins, append=len(hashes))
+    return np.repeat(lengths, lengths)
 
 
 def _common(one: Landmarks, two: Landmarks, offset: int) -> tuple[int, int]:
