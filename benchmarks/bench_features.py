@@ -47,6 +47,7 @@ from genreflow.corpus.scan import TrackFile
 from genreflow.features.handcrafted.extract import extract
 from genreflow.features.mel.extract import rows_of
 from genreflow.features.mel.extract import write as write_mel
+from genreflow.features.mel.levels import log_mel
 from genreflow.features.mel.read import MelWindows
 from genreflow.params import Params
 from genreflow.registry.handcrafted import Handcrafted
@@ -123,6 +124,13 @@ def contenders(paths: list[Path], folder: Path) -> Iterator[Contender]:
     at_once = each(lambda y: reference.mel(y, RATE), amplitudes)
     yield Contender("mel", f"{librosa}, whole track", at_once, is_peer=True)
     yield Contender("mel", "genreflow", each(windows, samples), ">= 8")
+
+    transforms = each(lambda y: reference.transforms(y), amplitudes)
+    yield Contender(
+        "log-mel", "its Fourier transforms, 64 at a time", transforms, is_reference=True
+    )
+    levels = each(lambda s: log_mel(s, RATE, PARAMS.at("features.mel")), samples)
+    yield Contender("log-mel", "genreflow", levels, ">= 0.67")
 
     for task, name, make in (
         ("handcrafted", "essentia, 20 series", peers.essentia_handcrafted),

@@ -2,10 +2,10 @@
 
 Ten thousand tracks of audio would take days to synthesise. Their spectral peaks are made instead
 from those of a real corpus: stretches of 2 to 5 s of random tracks, one after the other, each
-transposed and stretched in time, with each peak off by up to a bin and half a frame: else thousands of
-tracks, made of a few hundred, would hold the very same seconds. They are as dense as music, and
-at least as alike. A hundredth of the tracks are copies of others, begun later, of which 35 to 90 %
-of the peaks are left, among others that are new; a copy as MP3 at the lowest quality keeps a third.
+transposed and stretched in time, with each peak off by up to a bin and half a frame: else thousands
+of tracks, made of a few hundred, would hold the very same seconds. A hundredth of the tracks are
+copies of others, begun later, of which 35 to 90 % of the peaks are left, among others that are
+new; a copy as MP3 at the lowest quality keeps a third.
 """
 
 from __future__ import annotations

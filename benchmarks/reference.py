@@ -9,6 +9,7 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import numpy.typing as npt
+import scipy.fft
 import scipy.stats
 
 Array = npt.NDArray[np.floating]
@@ -89,3 +90,11 @@ def mel_windows(
     step = int(length * (1 - overlap))
     starts = range(0, len(y) - length + 1, step)
     return np.stack([mel(y[start : start + length], sample_rate) for start in starts])
+
+
+def transforms(y: Array, *, n_fft: int = 1024, hop_length: int = 256) -> None:
+    """Transform the frames of a track, 64 at a time: the least that any spectrogram costs."""
+    padded = np.pad(y, n_fft // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
+    for start in range(0, len(frames), 64):
+        scipy.fft.rfft(frames[start : start + 64], axis=1)

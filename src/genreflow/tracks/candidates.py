@@ -161,7 +161,10 @@ def _finds(part: Constellations, n_tracks: int, span: int) -> _Numbers:
     order = np.argsort(part.keys)
     keys = part.keys[order]
     again = keys[1:] == keys[:-1]
-    shared = order[np.append(again, False) | np.insert(again, 0, False)]
+    is_shared = np.zeros(len(keys), np.bool_)
+    is_shared[:-1] |= again
+    is_shared[1:] |= again
+    shared = order[is_shared]
     keys, tracks, frames = part.keys[shared], part.tracks[shared], part.frames[shared]
     # By track, so that finds don't depend on how tracks are divided into shards.
     order = np.lexsort((frames, tracks, keys))
