@@ -1,16 +1,18 @@
-"""Work out what a corpus of any size would take, from two runs of small ones.
+"""Work out what a corpus of any size would take, from runs of three small ones.
 
-    python benchmarks/simulate.py small-run larger-run --tracks 100000 --tracks 10000000
+    python benchmarks/simulate.py run-of-100 run-of-300 run-of-900 --tracks 100000
 
-reads what the jobs of both runs wrote down (``results/benchmarks``). Two sizes tell of each step
-what it takes whatever the corpus (start-up, imports) and what it takes for tracks; how the latter
-grows is assumed (``LAWS``), not measured. The jobs are then run through a simulated list scheduler:
-the graph of the table of steps, per shard where both ends are; whenever a core is free, the job
-with the longest way to the end. Disks and networks cost nothing, and a job has one core.
+reads what the jobs of the runs wrote down (``results/benchmarks``). Each corpus has the same number
+of times the tracks of the one before. So the seconds that a step takes more from one to the next
+tell the exponent with which it grows, whatever it takes to start: ``t(n) = start + c n**p``, and
+``p`` is the logarithm of the ratio of the two differences. The jobs are then run through a
+simulated list scheduler: the graph of the table of steps, per shard where both ends are; whenever a
+core is free, the job with the longest way to the end. Disks and networks cost nothing, and a job
+has one core.
 
-Far beyond the runs this says which step is in the way, not how long it takes: an exponent that is
-a little off, or another load on the machine, changes years. Memory isn't worked out: between two
-small runs it differs by what libraries take.
+Far beyond the runs this says which step is in the way and roughly how long it takes: an exponent
+that is off by a tenth changes a hundred times the tracks by a factor of 1.6. Memory isn't worked
+out: between small runs it differs by what libraries take.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -35,19 +37,11 @@ CORES = (1, 100, 1000)
 MOST_HOURS = 24
 """A job that takes longer breaks a run."""
 
-QUADRATIC = ("svm_handcrafted", "svm_embedding", "svm_fusion")
-"""Exact kernel machines: libsvm takes between n² and n³."""
-LAWS: dict[str, float] = {
-    "report": 0.0,
-    "release": 0.0,
-    # They train svm_handcrafted.
-    "ungrouped": 2.0,
-    "corpus_size": 2.0,
-    "unknown": 2.0,
-    "strangers": 0.0,
-    **{f"{job}_{model}": 2.0 for model in QUADRATIC for job in ("train", "refit")},
-}
-"""Exponents of time; what isn't here grows with the tracks. See also :func:`law`."""
+MOST_EXPONENT = 3.0
+"""Of libsvm, the steepest that is used here: between n² and n³."""
+
+NOTICEABLE = 1.0
+"""Seconds by which a step must grow to tell an exponent; one that grows less is in proportion."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +72,9 @@ class Run:
             if name != "demo" and takes_part(name, params) and (was := measured(step, results))
         }
         return cls(int((listed["status"] == "ok").sum()), steps)
+
+
+Runs = tuple[Run, Run, Run]
 
 
 @dataclass(frozen=True)
@@ -133,42 +130,55 @@ def measured(step: Step, results: Path) -> Measured | None:
     )
 
 
-def law(step: Step, tracks: float) -> float:
-    """Return what the time of a step goes with, apart from a constant."""
-    if step.name == "tracks":  # it sorts; bench_scale.py measures it
-        return tracks * math.log(tracks)
-    return float(tracks ** LAWS.get(step.name, 1.0))
+@dataclass(frozen=True)
+class Growth:
+    """What a job takes for n tracks: ``start + rate * n**exponent``, in seconds."""
+
+    start: float
+    rate: float
+    exponent: float
+
+    @classmethod
+    def through(cls, sizes: Sequence[float], seconds: Sequence[float]) -> Growth:
+        """Find it from three sizes, each the same number of times the one before."""
+        (few, some, many), (short, middle, long) = sizes, seconds
+        first, second = middle - short, long - middle
+        exponent = 1.0
+        if first > 0 and second > NOTICEABLE:
+            exponent = math.log(second / first) / math.log(many / some)
+            exponent = min(max(exponent, 0.0), MOST_EXPONENT)
+        spread = many**exponent - few**exponent
+        rate = max(long - short, 0.0) / spread if spread else 0.0
+        start = max(long - rate * many**exponent, 0.0)
+        return cls(start, min(rate, long / many**exponent), exponent)
+
+    def seconds(self, tracks: float) -> float:
+        """Return what a job of so many tracks takes."""
+        return self.start + self.rate * tracks**self.exponent
 
 
-def line(small: float, large: float, from_: float, to: float) -> tuple[float, float]:
-    """Return what is fixed and what grows, of two values at two places; neither is negative."""
-    slope = max((large - small) / (to - from_), 0.0) if to > from_ else 0.0
-    return max(large - slope * to, 0.0), min(slope, large / to)
+def growth(name: str, runs: Runs) -> Growth:
+    """Find how the jobs of a step grow with the tracks that one of them works on."""
+    of_step = [run.steps[name] for run in runs]
+    parts = of_step[-1].n_jobs if STEPS[name].per == "shard" else 1
+    sizes = [run.tracks / parts for run in runs]
+    return Growth.through(sizes, [was.seconds / was.n_jobs for was in of_step])
 
 
-def expected(step: Step, runs: tuple[Run, Run], tracks: int) -> Expected:
+def expected(step: Step, runs: Runs, tracks: int) -> Expected:
     """Work out what a step takes for so many tracks."""
-    small, large = (run.steps[step.name] for run in runs)
-    few, many = (run.tracks for run in runs)
+    few, many = runs[0].steps[step.name], runs[-1].steps[step.name]
     shards = max(1, round(tracks / TRACKS_PER_SHARD))
-    n_jobs = shards if step.per == "shard" else large.n_jobs
-    # Of a step per shard, a job of the measured runs had a share of the tracks.
-    parts = large.n_jobs if step.per == "shard" else 1
+    n_jobs = shards if step.per == "shard" else many.n_jobs
     size = tracks / shards if step.per == "shard" else tracks
-    begin, end = few / parts, many / parts
-    fixed, slope = line(
-        small.seconds / small.n_jobs,
-        large.seconds / large.n_jobs,
-        law(step, begin),
-        law(step, end),
-    )
-    kept, per_law = line(small.n_bytes, large.n_bytes, few, many)
+    per_track = max(many.n_bytes - few.n_bytes, 0) / (runs[-1].tracks - runs[0].tracks)
+    kept = max(many.n_bytes - per_track * runs[-1].tracks, 0.0)
     return Expected(
         step,
         n_jobs,
-        fixed + slope * law(step, size),
-        kept + per_law * tracks,
-        n_jobs * (large.n_files / large.n_jobs + 2),
+        growth(step.name, runs).seconds(size),
+        kept + per_track * tracks,
+        n_jobs * (many.n_files / many.n_jobs + 2),
     )
 
 
@@ -217,9 +227,9 @@ def longest_ways(steps: Mapping[str, Expected]) -> dict[str, float]:
     return rest
 
 
-def breaks_at(step: Step, runs: tuple[Run, Run]) -> float:
+def breaks_at(step: Step, runs: Runs) -> float:
     """Return the tracks at which a job of a step takes too long; infinity beyond 10**9."""
-    to = runs[1].tracks
+    to = runs[-1].tracks
     while to < 10**9:
         if expected(step, runs, to).seconds > 3600 * MOST_HOURS:
             return to
@@ -227,21 +237,23 @@ def breaks_at(step: Step, runs: tuple[Run, Run]) -> float:
     return math.inf
 
 
-def tables(runs: tuple[Run, Run], sizes: list[int]) -> Iterator[str]:
+def tables(runs: Runs, sizes: list[int]) -> Iterator[str]:
     """Yield the lines of the page."""
-    names = [name for name in runs[1].steps if name in runs[0].steps]
+    names = [name for name in runs[-1].steps if all(name in run.steps for run in runs)]
     for size in sizes:
         steps = {name: expected(STEPS[name], runs, size) for name in names}
-        yield f"**{size:,} tracks**, from runs of {runs[0].tracks} and {runs[1].tracks}:\n"
-        yield "| step | jobs | a job | bytes | files |"
-        yield "|---|--:|--:|--:|--:|"
+        known = ", ".join(str(run.tracks) for run in runs)
+        yield f"**{size:,} tracks**, from runs of {known}:\n"
+        yield "| step | measured | grows with n to the power | jobs | a job | bytes | files |"
+        yield "|---|--:|--:|--:|--:|--:|--:|"
         for name, one in steps.items():
             yield (
-                f"| `{name}` | {one.n_jobs:,} | {duration(one.seconds)} | "
+                f"| `{name}` | {took(name, runs)} | {growth(name, runs).exponent:.1f} | "
+                f"{one.n_jobs:,} | {duration(one.seconds)} | "
                 f"{amount(one.n_bytes)} | {one.n_files:,.0f} |"
             )
         yield (
-            f"| all | {sum(s.n_jobs for s in steps.values()):,} | "
+            f"| all | | | {sum(s.n_jobs for s in steps.values()):,} | "
             f"{duration(sum(s.n_jobs * s.seconds for s in steps.values()))} of one core | "
             f"{amount(sum(s.n_bytes for s in steps.values()))} | "
             f"{sum(s.n_files for s in steps.values()):,.0f} |\n"
@@ -262,6 +274,12 @@ def tables(runs: tuple[Run, Run], sizes: list[int]) -> Iterator[str]:
             yield f"| `{name}` | {float(f'{least:.2g}'):,.0f} tracks |"
 
 
+def took(name: str, runs: Runs) -> str:
+    """Write the seconds that a job of a step took in each run."""
+    of_step = [run.steps[name] for run in runs]
+    return ", ".join(f"{was.seconds / was.n_jobs:.1f}" for was in of_step)
+
+
 def duration(seconds: float) -> str:
     """Write a duration in its largest unit."""
     for unit, length in (("years", 365 * 86400), ("days", 86400), ("h", 3600), ("min", 60)):
@@ -280,11 +298,13 @@ def amount(n_bytes: float) -> str:
 
 def main(
     small: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    large: Annotated[Path, typer.Argument(help="Folder of one with more tracks.")],
+    middle: Annotated[Path, typer.Argument(help="Of one with k times the tracks.")],
+    large: Annotated[Path, typer.Argument(help="Of one with k times the tracks of that.")],
     tracks: Annotated[list[int] | None, typer.Option(help="Sizes of the corpus.")] = None,
 ) -> None:
     """Print the tables as Markdown."""
-    for text in tables((Run.of(small), Run.of(large)), tracks or [100_000, 10_000_000]):
+    runs = Run.of(small), Run.of(middle), Run.of(large)
+    for text in tables(runs, tracks or [100_000, 10_000_000]):
         print(text)
 
 
