@@ -75,9 +75,16 @@ def modules_behind(*entries: str) -> tuple[str, ...]:
         if name in found or is_declaration(name):
             continue
         found.add(name)
-        new |= graph.find_modules_directly_imported_by(name)
-        new |= {package} if (package := name.rpartition(".")[0]) else set()
+        new |= _needed_by(name)
     return tuple(sorted(found))
+
+
+@cache
+def _needed_by(module: str) -> frozenset[str]:
+    """Return the modules of the package that a module imports, and the package around it."""
+    imported = _import_graph().find_modules_directly_imported_by(module)
+    package = module.rpartition(".")[0]
+    return frozenset(imported | {package} if package else imported)
 
 
 def is_declaration(module: str) -> bool:
@@ -111,12 +118,16 @@ def step_digest(step: Step, scripts: Path = SCRIPTS) -> str:
 def _sources(entries: Iterable[str]) -> Iterator[tuple[str, Path]]:
     """Yield the files behind a step's own modules: sources, tables and templates beside them."""
     for name in modules_behind(*entries, *IN_EVERY_JOB):
-        stem = SOURCE.joinpath(*name.split(".")[1:])
-        source = stem / "__init__.py" if stem.is_dir() else stem.with_suffix(".py")
-        yield name, source
-        if stem.is_dir():
-            for beside in sorted([*stem.glob("*.csv"), *(stem / "templates").glob("*.*")]):
-                yield f"{name}/{beside.name}", beside
+        yield from _files(name)
+
+
+@cache
+def _files(module: str) -> tuple[tuple[str, Path], ...]:
+    stem = SOURCE.joinpath(*module.split(".")[1:])
+    if not stem.is_dir():
+        return ((module, stem.with_suffix(".py")),)
+    others = sorted([*stem.glob("*.csv"), *(stem / "templates").glob("*.*")])
+    return (module, stem / "__init__.py"), *((f"{module}/{one.name}", one) for one in others)
 
 
 def _package_digest(module: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ import sys
 from dataclasses import astuple
 from pathlib import Path
 
+from snakemake import persistence
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -25,6 +26,12 @@ from genreflow.registry import BASELINE, FEATURES, MODELS, PROBES
 from genreflow.registry.entry import GRID, HISTORY, IMPORTANCE, METADATA, PREDICTIONS
 from genreflow.steps import STEPS, kinds_in_use, takes_part
 from genreflow.store.files import file_sha256, remove_unfinished
+
+# What rules say in `params` are plain values. To see whether one is a table, Snakemake would import
+# pandas, which takes a fifth of a plan's time.
+persistence.PersistenceBase._serialize_param = property(
+    lambda self: self._serialize_param_builtin
+)
 
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
