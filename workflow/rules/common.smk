@@ -29,9 +29,10 @@ from genreflow.store.files import file_sha256, remove_unfinished
 
 # What rules say in `params` are plain values. To see whether one is a table, Snakemake would import
 # pandas, which takes a fifth of a plan's time.
-persistence.PersistenceBase._serialize_param = property(
-    lambda self: self._serialize_param_builtin
-)
+if hasattr(persistence, "PersistenceBase"):
+    persistence.PersistenceBase._serialize_param = property(
+        lambda self: self._serialize_param_builtin
+    )
 
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
