@@ -46,7 +46,9 @@ NOTICEABLE = 1.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What the jobs of a step took together: seconds and bytes."""
+    """What the jobs of a step took together: seconds of the processor, which other work on the
+    machine lengthens less than those of the wall, and bytes.
+    """
 
     seconds: float
     n_bytes: int
@@ -123,7 +125,7 @@ def measured(step: Step, results: Path) -> Measured | None:
         + [path for path in (results / place).rglob("*") if path.is_file()]
     ]
     return Measured(
-        sum(cost["seconds"] for cost in found),
+        sum(cost["processor_seconds"] for cost in found),
         sum(file.stat().st_size for file in files),
         len(files),
         len(found),

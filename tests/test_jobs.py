@@ -71,7 +71,7 @@ def test_a_job_that_asked_for_no_gpu_sees_none(run, monkeypatch, asked, seen):
 def test_time_and_memory_are_written_down_with_what_the_script_adds(run, cost):
     run("import time; time.sleep(0.2); running.cost['n_tracks_predicted'] = 12")
     found = json.loads(cost.read_text())
-    assert set(found) == {"seconds", "peak_rss_mb", "n_tracks_predicted"}
+    assert set(found) == {"seconds", "processor_seconds", "peak_rss_mb", "n_tracks_predicted"}
     assert found["n_tracks_predicted"] == 12
     assert 0.2 <= found["seconds"] < 30
     assert 10 < found["peak_rss_mb"] < 300

@@ -40,7 +40,8 @@ def job(snakemake: Any) -> Iterator[Job]:
 
     An error of ours becomes one line at the end of the log; anything else keeps its traceback.
     A job that has asked for no GPU sees none.
-    ``output.cost`` gets seconds (wall time), peak_rss_mb (the largest memory of the process [MB])
+    ``output.cost`` gets seconds (wall time), processor_seconds (of all threads, and of processes that
+    it started), peak_rss_mb (the largest memory of the process [MB])
     and what the script adds.
 
     Parameters
@@ -58,8 +59,11 @@ def job(snakemake: Any) -> Iterator[Job]:
         _write_to(log)
         running = Job(parse(snakemake.config))
         yield running
-        seconds = time.perf_counter() - started
-        cost = {"seconds": round(seconds, 3), "peak_rss_mb": round(peak_rss_mb(), 1)}
+        cost = {
+            "seconds": round(time.perf_counter() - started, 3),
+            "processor_seconds": round(sum(os.times()[:4]), 3),
+            "peak_rss_mb": round(peak_rss_mb(), 1),
+        }
         write_json(cost | running.cost, Path(snakemake.output.cost))
     except GenreflowError as error:
         _fail(error)
