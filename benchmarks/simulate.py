@@ -46,8 +46,9 @@ NOTICEABLE = 1.0
 
 @dataclass(frozen=True)
 class Measured:
-    """What the jobs of a step took together: seconds of the processor, which other work on the
-    machine lengthens less than those of the wall, and bytes.
+    """What the jobs of a step took together, and left.
+
+    Seconds are the processor's, which other work on the machine lengthens less than the wall's.
     """
 
     seconds: float

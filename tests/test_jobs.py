@@ -74,6 +74,7 @@ def test_time_and_memory_are_written_down_with_what_the_script_adds(run, cost):
     assert set(found) == {"seconds", "processor_seconds", "peak_rss_mb", "n_tracks_predicted"}
     assert found["n_tracks_predicted"] == 12
     assert 0.2 <= found["seconds"] < 30
+    assert 0 < found["processor_seconds"] < found["seconds"] + 5
     assert 10 < found["peak_rss_mb"] < 300
 
 

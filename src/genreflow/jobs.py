@@ -40,9 +40,8 @@ def job(snakemake: Any) -> Iterator[Job]:
 
     An error of ours becomes one line at the end of the log; anything else keeps its traceback.
     A job that has asked for no GPU sees none.
-    ``output.cost`` gets seconds (wall time), processor_seconds (of all threads, and of processes that
-    it started), peak_rss_mb (the largest memory of the process [MB])
-    and what the script adds.
+    ``output.cost`` gets seconds (wall time), processor_seconds (of all threads, and of processes
+    that it started), peak_rss_mb (the largest memory of the process [MB]) and what the script adds.
 
     Parameters
     ----------
