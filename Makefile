@@ -25,6 +25,7 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/numpydoc lint $$(find src -name '*.py')
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/hadolint Containerfile
 	@# All rules share the environment that Snakemake runs in, so there is none to name for each.

@@ -52,7 +52,7 @@ def modules_behind(*entries: str) -> tuple[str, ...]:
 
     Parameters
     ----------
-    entries
+    *entries
         Dotted names of modules of the package, for instance ``"genreflow.features.mel.extract"``.
 
     Returns

@@ -41,7 +41,7 @@ _BY_LOG: tuple[tuple[re.Pattern[str], Cause], ...] = (
 class Asked:
     """A job as the run knows it, and what it asked for the last time it was sent.
 
-    Parameters
+    Attributes
     ----------
     rule
         Its rule, by which the profile knows it.

@@ -34,7 +34,7 @@ Fan = Literal["genre", "shard", "training", "family"]
 class Step:
     """A step of the pipeline: a rule of Snakemake and a stage of DVC.
 
-    Parameters
+    Attributes
     ----------
     name
         Of the rule.

@@ -69,10 +69,12 @@ def make_copy(
     ----------
     samples
         (n,) int16.
-    track_id, recipe, number
-        What decides how strongly the copy is changed.
+    track_id, recipe
+        What, with `number`, decides how strongly the copy is changed.
     params
         How the track was decoded.
+    number
+        Tells the copies by one recipe apart.
     """
     rng = np.random.default_rng(int(text_sha256([f"{recipe} {number}/{track_id}"]), 16))
     rate = params.sample_rate

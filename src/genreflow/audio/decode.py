@@ -31,7 +31,7 @@ WHOLE_NUMBERS = 0.01
 class Source:
     """What a file turned out to be.
 
-    Parameters
+    Attributes
     ----------
     codec
         Container and encoding, ``"FLAC/PCM_16"``, or ffmpeg's name of the encoding.
@@ -81,7 +81,7 @@ class SilentError(RejectedError):
 class Decoded:
     """A track ready for feature extraction.
 
-    Parameters
+    Attributes
     ----------
     samples
         (n,) mono.

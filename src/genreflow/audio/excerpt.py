@@ -24,7 +24,7 @@ _LOOK_FRAMES = 1 << 12
 class Excerpt:
     """What was heard of a file.
 
-    Parameters
+    Attributes
     ----------
     mono
         (frames,) float32 at the file's own rate.

@@ -32,11 +32,11 @@ _PROGRESS = ("-map", "0:a:0", "-f", "null", "-progress", "pipe:1", "-")
 
 
 class FfmpegError(GenreflowError):
-    """ffmpeg is missing or can't read the file; the message is short enough for a table."""
+    """A file that can't be read, or no ffmpeg; the message is short enough for a table."""
 
 
 class FfmpegMissingError(FfmpegError):
-    """ffmpeg or ffprobe is not installed."""
+    """No ffmpeg, or no ffprobe, is installed."""
 
 
 class FfmpegStream:

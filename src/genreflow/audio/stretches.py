@@ -22,7 +22,7 @@ from genreflow.params import Audio
 class Stretch:
     """A part of a file.
 
-    Parameters
+    Attributes
     ----------
     start, end
         Where it lies in the file [s].

@@ -40,7 +40,7 @@ _NOTHING = 1e-30
 class Traces:
     """What was measured of one track.
 
-    Parameters
+    Attributes
     ----------
     bandwidth_hz
         Where the spectrum breaks off, to 250 Hz; half of the sample rate where it doesn't.

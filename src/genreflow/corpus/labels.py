@@ -41,7 +41,7 @@ class Row:
 class Labels:
     """A table, and the files that it speaks of.
 
-    Parameters
+    Attributes
     ----------
     rows
         In the order of the table.

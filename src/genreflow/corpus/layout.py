@@ -14,7 +14,7 @@ from genreflow.corpus.scan import Scan, Shard, find_genres, scan_shards
 class Layout:
     """A corpus.
 
-    Parameters
+    Attributes
     ----------
     root
         The folder that holds all of its audio.

@@ -52,7 +52,7 @@ class CorpusError(GenreflowError):
 class TrackFile:
     """One audio file.
 
-    Parameters
+    Attributes
     ----------
     track_id
         Path relative to the root, POSIX, with extension.
@@ -85,7 +85,7 @@ class Shard:
 class Scan:
     """The files of a shard, sorted.
 
-    Parameters
+    Attributes
     ----------
     files
         Audio files, by track_id.

@@ -18,8 +18,8 @@ def agreement(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        model, other, n, agreement (share of equal decisions), kappa (Cohen's: agreement beyond
-        chance), both_right, only_model, only_other, both_wrong (counts).
+        Columns model, other, n, agreement (share of equal decisions), kappa (Cohen's: agreement
+        beyond chance), both_right, only_model, only_other, both_wrong (counts).
     """
     rows = []
     for model, other in product(decisions, repeat=2):
@@ -59,8 +59,8 @@ def confused_pairs(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        actual, predicted, count (summed over models), share (of all decisions on tracks of
-        `actual`), and models: how many models made the mistake at least once.
+        Columns actual, predicted, count (summed over models), share (of all decisions on tracks
+        of `actual`), and models: how many models made the mistake at least once.
     """
     table = pd.concat(
         [
@@ -95,8 +95,8 @@ def hardest_tracks(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        fold, track_id, genre, models (that decided the track), wrong (how many of them were),
-        probability (mean probability of the true genre), taken_for (the most frequent wrong
+        Columns fold, track_id, genre, models (that decided the track), wrong (how many of them
+        were), probability (mean probability of the true genre), taken_for (the most frequent wrong
         decision, "" when there is none); only tracks that some model got wrong.
     """
     table = pd.concat(

@@ -96,7 +96,7 @@ def beside_each_other(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame
     Parameters
     ----------
     before, after
-        model, level, and what :func:`reliability` returned; `after` for some of them.
+        Columns model, level, and what :func:`reliability` returned; `after` for some of them.
 
     Returns
     -------

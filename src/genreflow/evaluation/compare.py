@@ -47,7 +47,7 @@ def compare(
     hard
         Hard-vote decisions of the models with windows, in the row order of their track level.
     splits
-        track_id and group: the groups are what intervals resample and the test flips.
+        Columns track_id and group: the groups are what intervals resample and the test flips.
     params
         The sections ``evaluation`` and ``splits`` are used.
 
@@ -87,8 +87,8 @@ def compare_pairs(
     Returns
     -------
     DataFrame
-        model, other, n, delta (accuracy of `model` less that of `other`), delta_low, delta_high,
-        p_value, and p_adjusted (Holm, over all these pairs); each pair once.
+        Columns model, other, n, delta (accuracy of `model` less that of `other`), delta_low,
+        delta_high, p_value, and p_adjusted (Holm, over all these pairs); each pair once.
     """
     rows = []
     right = {model: part.right() for model, part in decisions.items()}

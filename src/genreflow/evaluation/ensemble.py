@@ -36,7 +36,7 @@ RIDGE = 0.1
 class Ensemble:
     """What came of the vote.
 
-    Parameters
+    Attributes
     ----------
     decisions, valid
         On test tracks, and on the validation tracks that chose the weights.

@@ -26,8 +26,8 @@ def read_histories(
     Returns
     -------
     DataFrame
-        model, fold, epoch (from 1), loss, accuracy, val_loss, val_accuracy, kept: whether the
-        model is what it was after this epoch.
+        Columns model, fold, epoch (from 1), loss, accuracy, val_loss, val_accuracy, kept:
+        whether the model is what it was after this epoch.
     """
     parts = []
     for model, paths in histories.items():

@@ -32,8 +32,8 @@ def accuracy_by_length(
     Returns
     -------
     DataFrame
-        model, seconds (mean length of the bin), seconds_low, seconds_high, n, accuracy; empty when
-        all clips are about as long.
+        Columns model, seconds (mean length of the bin), seconds_low, seconds_high, n, accuracy;
+        empty when all clips are about as long.
     """
     columns = ["model", "seconds", "seconds_low", "seconds_high", "n", "accuracy"]
     tested = sorted({track for part in decisions.values() for track in part.keys["track_id"]})

@@ -109,9 +109,9 @@ def luck(runs: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        sd_repeats: standard deviation, over repeats, of the accuracy (mean over seeds); sd_seeds:
-        that over seeds within a repeat (root of the mean variance). Each only where there are
-        several.
+        Keys sd_repeats: standard deviation, over repeats, of the accuracy (mean over seeds);
+        sd_seeds: that over seeds within a repeat (root of the mean variance). Each only where there
+        are several.
     """
     table = runs.pivot(index="repeat", columns="seed", values="accuracy")
     found = {}

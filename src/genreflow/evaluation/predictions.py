@@ -35,7 +35,7 @@ class PredictionsError(GenreflowError):
 class Predictions:
     """Rows of probabilities, one per track or window.
 
-    Parameters
+    Attributes
     ----------
     keys
         Columns fold, seed (the number of the training, from 0), track_id, window, genre (the true

@@ -121,14 +121,14 @@ def robustness_table(
     answers
         By model.
     splits
-        track_id and group: the groups are the units of the intervals.
+        Columns track_id and group: the groups are the units of the intervals.
 
     Returns
     -------
     DataFrame
-        model, change, n (test tracks, counted in every fold that they are judged in), accuracy,
-        low, high (its interval; missing where all tracks are of one group), agreement (share of
-        tracks that get the same answer as unchanged).
+        Columns model, change, n (test tracks, counted in every fold that they are judged in),
+        accuracy, low, high (its interval; missing where all tracks are of one group), agreement
+        (share of tracks that get the same answer as unchanged).
     """
     groups = groups_of_tracks(splits)
     rows = []

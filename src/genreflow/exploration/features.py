@@ -31,7 +31,7 @@ _LISTED = 15
 class Features:
     """Standardised features.
 
-    Parameters
+    Attributes
     ----------
     tracks
         Columns track_id and genre.
@@ -102,7 +102,7 @@ def maps(features: Features, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        projection, track_id, genre, x, y.
+        Columns projection, track_id, genre, x, y.
     """
     rng = np.random.default_rng(seed)
     n = len(features.tracks)

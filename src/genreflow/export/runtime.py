@@ -23,7 +23,7 @@ _LARGEST = 100_000_000
 class Runtime:
     """A runtime.
 
-    Parameters
+    Attributes
     ----------
     version
         Of the package.

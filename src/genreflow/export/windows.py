@@ -23,7 +23,7 @@ def mel_windows(graph: Graph, samples: str, sample_rate: int, params: Mel) -> st
     samples
         (n,) amplitudes, mono; at least as many as a window takes.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     """
     heard = level.quantised(graph, samples)
     if params.skip_silence:

@@ -14,7 +14,7 @@ from genreflow.store.files import atomic
 class Exported:
     """A file that was written.
 
-    Parameters
+    Attributes
     ----------
     path
         The file.

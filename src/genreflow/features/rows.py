@@ -53,7 +53,7 @@ class Matrix:
 class FeatureRows:
     """All rows of all tracks: windows, or one row per track.
 
-    Parameters
+    Attributes
     ----------
     source
         Reads the rows.

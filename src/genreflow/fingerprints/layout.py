@@ -52,7 +52,7 @@ SCHEMA = pa.schema(
 class Shard:
     """The fingerprints of a shard, mapped into memory.
 
-    Parameters
+    Attributes
     ----------
     track_id
         Per track.

@@ -34,7 +34,7 @@ class Landmarks:
 class Constellations:
     """The constellations of one track or of several.
 
-    Parameters
+    Attributes
     ----------
     keys
         (n,) int64: which three peaks; see :data:`KEY_BITS`.
@@ -70,7 +70,7 @@ class Prints(Protocol):
 class Fingerprints:
     """The fingerprints of some tracks, as they are stored.
 
-    Parameters
+    Attributes
     ----------
     starts
         (tracks + 1,) int64: where each track's landmarks begin.

@@ -24,7 +24,7 @@ class CorpusPrints:
     expected
         What the files must have been made with.
     positions
-        Of each track that counts: 0, 1, …
+        The number of each track that counts: 0, 1 and so on.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ class ModelFileError(GenreflowError):
 class Signature:
     """What goes into a model and what comes out; travels with the model.
 
-    Parameters
+    Attributes
     ----------
     model
         Name in the registry.
@@ -59,7 +59,7 @@ class Signature:
 class Examples:
     """Labelled rows of a source: windows, or whole tracks.
 
-    Parameters
+    Attributes
     ----------
     source
         Where the values are read from.
@@ -163,7 +163,7 @@ def _by_turns(copy: Integers, most: int, turn: int) -> Integers:
 class FitResult:
     """What training leaves behind besides the model.
 
-    Parameters
+    Attributes
     ----------
     n_parameters
         Numbers that training chose.

@@ -32,7 +32,7 @@ _FARTHEST = 5.0
 class Familiarity:
     """What familiarity is measured by.
 
-    Parameters
+    Attributes
     ----------
     centre, scale
         (n_features,) mean and standard deviation of training tracks.
@@ -53,10 +53,12 @@ class Familiarity:
 
         Parameters
         ----------
-        train, valid
+        train
             Features of whole tracks, (n, n_features).
         label
             (n,) numbers of the genres of `train`.
+        valid
+            Features of other tracks, (m, n_features).
         """
         values = train.astype(np.float64)
         scale = values.std(axis=0)

@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Section)
 class Metadata:
     """What a trained model says of itself.
 
-    Parameters
+    Attributes
     ----------
     signature
         Genres, feature names and the shape of one example.

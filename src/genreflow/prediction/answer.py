@@ -13,7 +13,7 @@ from genreflow.prediction.voter import Doubles
 class Part:
     """A stretch of a file.
 
-    Parameters
+    Attributes
     ----------
     start, end
         Where it lies in the file [s].
@@ -33,7 +33,7 @@ class Part:
 class Answer:
     """What is said of a file.
 
-    Parameters
+    Attributes
     ----------
     path
         As it was asked for.

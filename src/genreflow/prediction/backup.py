@@ -30,7 +30,7 @@ class BackupError(GenreflowError):
 class Change:
     """A line of a backup.
 
-    Parameters
+    Attributes
     ----------
     path
         Of the file.
@@ -118,7 +118,7 @@ def _genres(cell: str) -> tuple[str, ...]:
 class Restored:
     """What became of a file whose genre was put back.
 
-    Parameters
+    Attributes
     ----------
     path
         Of the file.

@@ -43,7 +43,7 @@ class BatchError(GenreflowError):
 class Source:
     """Which classifier hears.
 
-    Parameters
+    Attributes
     ----------
     model
         Folder or name, as :func:`genreflow.prediction.load.load` takes it; None for the best.

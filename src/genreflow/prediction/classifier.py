@@ -81,7 +81,7 @@ class Classifier:
 
     @property
     def voters(self) -> tuple[Voter, ...]:
-        """Its members, in the order of the release's."""
+        """The members, in the order of the release's."""
         return self._voters
 
     def predict(self, paths: str | Path | Iterable[str | Path]) -> npt.NDArray[np.str_]:
@@ -119,7 +119,7 @@ class Classifier:
         y
             (n,) mono, or (channels, n) as librosa has it; floats with full scale 1, or integers.
         sample_rate
-            [Hz]
+            Of the samples [Hz].
 
         Raises
         ------

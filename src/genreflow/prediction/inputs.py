@@ -34,7 +34,7 @@ class InputError(GenreflowError):
 class Input:
     """A file to hear, or why there is none.
 
-    Parameters
+    Attributes
     ----------
     path
         As it was named, or as it lies below the folder that was.

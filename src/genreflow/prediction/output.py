@@ -23,7 +23,7 @@ UNSURE = "unsure"
 class Style:
     """How answers are shown.
 
-    Parameters
+    Attributes
     ----------
     top
         Genres that are named, the most probable first; None for one, or where there is room all.

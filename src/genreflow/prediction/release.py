@@ -30,7 +30,7 @@ _LARGEST = 1 << 20
 class Member:
     """A trained model of a release.
 
-    Parameters
+    Attributes
     ----------
     folder
         Below the release's, ``"."`` or a name.
@@ -46,7 +46,7 @@ class Member:
 class Release:
     """What a release says of itself.
 
-    Parameters
+    Attributes
     ----------
     name
         Of the model, as in the report.
@@ -90,7 +90,7 @@ class Release:
 class Index:
     """What a folder of releases holds.
 
-    Parameters
+    Attributes
     ----------
     best
         Name of the one that the report calls best.

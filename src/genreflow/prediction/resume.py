@@ -28,7 +28,7 @@ class ResumeError(GenreflowError):
 class Known:
     """What a table holds already.
 
-    Parameters
+    Attributes
     ----------
     reasons
         Of each file in it why it can't be used, or "".

@@ -47,7 +47,7 @@ class SimilarError(GenreflowError):
 class Neighbour:
     """A track of the corpus.
 
-    Parameters
+    Attributes
     ----------
     track_id, genre
         Which it is.

@@ -29,7 +29,7 @@ class Sound:
     samples
         (n,) mono int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     """
 
     def __init__(self, samples: Samples, sample_rate: int) -> None:

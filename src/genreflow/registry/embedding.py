@@ -98,14 +98,14 @@ class Embedding(Section):
 
     @property
     def missing(self) -> list[Path]:
-        """Files of encoders that aren't there; of what is on a hub, none is known."""
+        """The files of encoders that aren't there; of what is on a hub, none is known."""
         weights = [self.weights_of(encoder) for encoder in self.encoder if encoder in BUILT_IN]
         brought = [path for name, path in self.files.items() if not name.startswith(f"{HUB}:")]
         return [path for path in (*weights, *brought) if not path.is_file()]
 
     @property
     def needed(self) -> list[Path]:
-        """Files and folders without which there are no embeddings, as far as they are files."""
+        """The files and folders without which there are no embeddings, as far as they are files."""
         weights = [self.weights_of(encoder) for encoder in self.encoder if encoder in BUILT_IN]
         brought = [path for path in self.files.values() if path.exists()]
         beside = [

@@ -45,7 +45,7 @@ class ModelSection(Section):
 class FeatureKind:
     """A kind of features: how it is computed, where it lies, how it is read.
 
-    Parameters
+    Attributes
     ----------
     name
         As in ``params.yaml`` (``features.<name>``) and in paths.
@@ -98,7 +98,7 @@ class FeatureKind:
 class ModelEntry:
     """A model as parameters, workflow and report see it.
 
-    Parameters
+    Attributes
     ----------
     name
         As in ``params.yaml``, in paths and in tables.
@@ -155,7 +155,7 @@ class ModelEntry:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Names of all kinds of features that it reads."""
+        """The names of all kinds of features that it reads."""
         return (self.features,) if isinstance(self.features, str) else self.features
 
     @property

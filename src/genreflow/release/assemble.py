@@ -38,7 +38,7 @@ CARD = "README.md"
 class Evaluation:
     """The tables that vouch for the models; see :mod:`genreflow.evaluation.run`.
 
-    Parameters
+    Attributes
     ----------
     metrics
         Of the level "track", by the model.

@@ -38,7 +38,7 @@ def describe_chain(results: Results) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        summary, level (what levels tell, which are the music's, too), told, and where told is
+        Keys summary, level (what levels tell, which are the music's, too), told, and where told is
         true: giveaways (name and what it tells alone) and genres (name and a cell per giveaway).
     """
     found = results.chain

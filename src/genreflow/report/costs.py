@@ -16,7 +16,7 @@ from genreflow.report.results import Results
 class Cost:
     """Cost of one model; None where nothing was measured.
 
-    Parameters
+    Attributes
     ----------
     fit_seconds
         Time to train one fold (mean over folds) [s].
@@ -57,7 +57,7 @@ def read_steps(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        step, jobs, seconds (summed over jobs), peak_rss_mb (largest job), in order of time.
+        Columns step, jobs, seconds (summed over jobs), peak_rss_mb (largest job), in order of time.
     """
     measured = [
         {"step": step, "seconds": cost["seconds"], "peak_rss_mb": cost["peak_rss_mb"]}

@@ -44,7 +44,7 @@ _PACKAGES = [
 class Provenance:
     """What identifies a run.
 
-    Parameters
+    Attributes
     ----------
     commit
         Git commit, None outside of a repository.

@@ -36,7 +36,7 @@ class ReportError(GenreflowError):
 class Inputs:
     """Where the files lie.
 
-    Parameters
+    Attributes
     ----------
     evaluation, exploration
         Folders that the steps of these names wrote.
@@ -64,7 +64,7 @@ class Inputs:
 class Results:
     """The results of a run.
 
-    Parameters
+    Attributes
     ----------
     params
         All parameters.

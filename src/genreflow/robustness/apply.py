@@ -55,7 +55,7 @@ def apply(change: str, samples: Samples, sample_rate: int, seed: int, track_id: 
     samples
         (n,) int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     """
     key = hashlib.sha256(f"{change}\0{track_id}".encode()).digest()
     rng = np.random.default_rng([seed, *np.frombuffer(key, dtype="<u4").tolist()])

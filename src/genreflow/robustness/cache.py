@@ -36,7 +36,7 @@ def _schema(kinds: Iterable[str]) -> pa.Schema:
 class ChangedTrack:
     """A track after a change.
 
-    Parameters
+    Attributes
     ----------
     rows
         By the kind of features, what a model reads of it: its rows one after the other, (n,).

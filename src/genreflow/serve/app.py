@@ -32,7 +32,7 @@ STATIC = Path(__file__).parent / "static"
 class Limits:
     """What an upload may be.
 
-    Parameters
+    Attributes
     ----------
     megabytes
         Largest file [MB].

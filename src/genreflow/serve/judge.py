@@ -38,7 +38,7 @@ def judge(path: Path, models: Sequence[str], most_seconds: float) -> dict[str, A
     Returns
     -------
     dict
-        seconds; spectrogram, a PNG data URL; ticks, of its frequencies: pairs of a label and a
+        Keys seconds; spectrogram, a PNG data URL; ticks, of its frequencies: pairs of a label and a
         place from the bottom, 0 to 1; and for each model: genres, probabilities, and parts with
         start, end [s] and probabilities (null where silent).
 

@@ -16,7 +16,7 @@ from genreflow.prediction.release import INDEX, RELEASE, read_index, read_releas
 class Offered:
     """A model that the page offers.
 
-    Parameters
+    Attributes
     ----------
     name
         As in requests.

@@ -30,7 +30,7 @@ class StaleArtifactError(GenreflowError):
 class Stamp:
     """What made an artifact.
 
-    Parameters
+    Attributes
     ----------
     kind
         What the artifact is, for instance ``"mel"``.

@@ -96,8 +96,8 @@ def audit(table: pd.DataFrame, confidence: float) -> dict[str, Any]:
     Returns
     -------
     dict
-        n (tracks), n_groups, chance (the balanced accuracy of whatever doesn't know the genre, be
-        genres of one size or not) and, for ``chain`` and ``level`` each, what
+        Keys n (tracks), n_groups, chance (the balanced accuracy of whatever doesn't know the genre,
+        be genres of one size or not) and, for ``chain`` and ``level`` each, what
         :func:`~genreflow.studies.giveaway.giveaway` found, with told (whether that is clearly more
         than chance) and, of the best three traces, values: genre → value, its commonest, and the
         share of its tracks that have it; or the median, and None.

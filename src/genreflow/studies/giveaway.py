@@ -49,12 +49,12 @@ def giveaway(table: pd.DataFrame, columns: Sequence[str], settings: Evaluation) 
     Returns
     -------
     dict
-        accuracy; balanced_accuracy (mean recall over genres), its interval low and high (neither
-        where all tracks are one group) and p_value; and traces, the columns that vary, best first:
-        trace, alone (balanced accuracy from this one), importance (accuracy lost in test folds
-        when it is shuffled, genres weighted alike) and gain. The gain is the larger one of the
-        importance and of what alone is above chance: of two columns that say the same, neither
-        need be important to the tree.
+        Keys accuracy; balanced_accuracy (mean recall over genres), its interval low and high
+        (neither where all tracks are one group) and p_value; and traces, the columns that vary,
+        best first: trace, alone (balanced accuracy from this one), importance (accuracy lost in
+        test folds when it is shuffled, genres weighted alike) and gain. The gain is the larger one
+        of the importance and of what alone is above chance: of two columns that say the same,
+        neither need be important to the tree.
     """
     data = _Data.of(table, columns)
     predicted = data.predict(data.actual)
@@ -73,7 +73,7 @@ def giveaway(table: pd.DataFrame, columns: Sequence[str], settings: Evaluation) 
 class _Data:
     """What is predicted from, by which division.
 
-    Parameters
+    Attributes
     ----------
     matrix
         (tracks, columns); of text, its place in the alphabet.

@@ -26,7 +26,7 @@ Doubles = npt.NDArray[np.float64]
 class Heard:
     """What a listener makes of some tracks.
 
-    Parameters
+    Attributes
     ----------
     confidence
         (n,) the largest probability after calibration.
@@ -44,9 +44,9 @@ def score(known: Heard, unknown: Heard, settings: Unknown) -> dict[str, Any]:
     Returns
     -------
     dict
-        n_known, n_unknown; auroc: how often the confidence in a known track is higher than in an
-        unknown one, if both are drawn; auroc_familiarity and auroc_both: the same for familiarity,
-        and for the product of both; known_unsure, unknown_unsure, known_unfamiliar and
+        Keys n_known, n_unknown; auroc: how often the confidence in a known track is higher than in
+        an unknown one, if both are drawn; auroc_familiarity and auroc_both: the same for
+        familiarity, and for the product of both; known_unsure, unknown_unsure, known_unfamiliar and
         unknown_unfamiliar: shares of tracks below the thresholds.
     """
     is_known = np.repeat([1, 0], [len(known.confidence), len(unknown.confidence)])
@@ -74,7 +74,7 @@ def score(known: Heard, unknown: Heard, settings: Unknown) -> dict[str, Any]:
 class Listener:
     """A model trained on a fold, with what its validation tracks say.
 
-    Parameters
+    Attributes
     ----------
     model
         Trained.

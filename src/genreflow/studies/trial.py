@@ -31,7 +31,7 @@ Features = Mapping[str, Sequence[Path]]
 class Trial:
     """What came of it.
 
-    Parameters
+    Attributes
     ----------
     tested
         One row per fold and test track: track_id, group, right.

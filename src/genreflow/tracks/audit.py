@@ -16,7 +16,7 @@ def audit_duplicates(tracks: pd.DataFrame, splits: pd.DataFrame) -> dict[str, An
     tracks
         The manifest: track_id, genre, status, duplicate_group ("" when none), duplicate_kind.
     splits
-        fold, track_id, role.
+        Columns fold, track_id, role.
 
     Returns
     -------

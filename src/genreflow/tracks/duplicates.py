@@ -40,7 +40,7 @@ MIN_COMMON_FRAMES = 129
 class Match:
     """Two tracks that hold the same recording.
 
-    Parameters
+    Attributes
     ----------
     first, second
         Positions of the tracks.

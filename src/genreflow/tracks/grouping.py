@@ -28,7 +28,7 @@ _EXAMPLES = 2
 class Known:
     """What is known of groups.
 
-    Parameters
+    Attributes
     ----------
     groups
         Columns track_id, group; tracks of which nothing is known are left out.

@@ -25,7 +25,7 @@ _COVERED = 0.5
 class Pieces:
     """Names that look like numbered parts.
 
-    Parameters
+    Attributes
     ----------
     names
         Names with several parts.

@@ -24,7 +24,7 @@ class Style:
     before. Drums: ``x`` a stroke, ``o`` a soft one. Bass: the degree of the chord, ``1``, ``3``,
     ``5`` or ``8``. Accompaniment: ``x`` a chord.
 
-    Parameters
+    Attributes
     ----------
     tempo
         Slowest and fastest [beats per minute].

@@ -31,7 +31,7 @@ _HIGHEST_PARTIAL = 10_000.0
 class Voice:
     """The timbre of a pitched instrument.
 
-    Parameters
+    Attributes
     ----------
     rolloff
         The k-th partial has the amplitude ``k ** -rolloff``.

@@ -57,7 +57,7 @@ def embed(samples: Samples, sample_rate: int, params: Embedding, track_id: str =
     samples
         (n,) int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     track_id
         For embeddings that are looked up in a table.
 

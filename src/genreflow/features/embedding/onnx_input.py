@@ -171,7 +171,7 @@ def log_mel(amplitudes: Floats, of: FromMel) -> Floats:
     Parameters
     ----------
     amplitudes
-        (n,)
+        (n,).
     """
     length = of.window_length or of.n_fft
     if of.filters == "htk":

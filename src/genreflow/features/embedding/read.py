@@ -34,7 +34,7 @@ def mean_over_patches(values: npt.NDArray[Any], offsets: npt.ArrayLike) -> Float
     Parameters
     ----------
     values
-        (patches, n)
+        (patches, n).
     offsets
         (tracks + 1,): where each track's patches begin; each has at least one.
     """

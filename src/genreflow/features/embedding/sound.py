@@ -35,7 +35,7 @@ class Sound:
     samples
         (n,) int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     params
         Whether level and silence count.
     """

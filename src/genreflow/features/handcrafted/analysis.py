@@ -20,7 +20,7 @@ from genreflow.registry.handcrafted import Handcrafted
 class Analysis:
     """The series of a track.
 
-    Parameters
+    Attributes
     ----------
     params, sample_rate, n_samples
         What was analysed, and how.
@@ -28,11 +28,11 @@ class Analysis:
         From the power spectrum of each frame; ``spectral.projected`` is the chroma, (12, frames),
         if the extended set asks for it.
     onset
-        (frames,) [dB]
+        (frames,) [dB].
     periodicity
-        (lags in frames,)
+        (lags in frames,).
     rms, zcr
-        (frames,)
+        (frames,).
     """
 
     params: Handcrafted
@@ -46,7 +46,7 @@ class Analysis:
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second."""
+        """The number of frames per second [Hz]."""
         return self.sample_rate / self.params.hop_length
 
 

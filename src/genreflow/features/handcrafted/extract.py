@@ -62,7 +62,7 @@ def extract(samples: Samples, sample_rate: int, params: Handcrafted) -> Floats:
     samples
         (n,) int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     """
     track = analyse(samples, sample_rate, params)
     return np.concatenate([group.compute(track) for group in groups(params)])

@@ -37,10 +37,10 @@ Band = tuple[slice, int]
 class Spectral:
     """What the spectrum says of each frame.
 
-    Parameters
+    Attributes
     ----------
     centroid, bandwidth, rolloff
-        (frames,) [Hz]
+        (frames,) [Hz].
     flatness
         (frames,), 1 for white noise.
     contrast
@@ -74,7 +74,7 @@ def spectral(
     samples
         (n,) int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     scale
         What makes samples amplitudes.
     projection

@@ -20,7 +20,7 @@ def summarise(series: Floats, statistics: str) -> Floats:
     Parameters
     ----------
     series
-        (series, frames)
+        (series, frames).
     statistics
         ``"plain"``: :data:`PLAIN`; ``"robust"``: :data:`ROBUST`.
     """

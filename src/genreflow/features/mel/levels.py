@@ -32,7 +32,7 @@ def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
     samples
         (n,) int16.
     sample_rate
-        [Hz]
+        Of the samples [Hz].
     """
     filters = mel_filters(sample_rate, params.n_fft, params.n_mels, params.fmin, params.fmax)
     samples = heard(samples, sample_rate, params)

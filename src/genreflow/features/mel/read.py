@@ -121,7 +121,7 @@ class MelWindows(AbstractContextManager["MelWindows"]):
     window_index
         (windows,) int64: each window's number within its track or copy.
     shape
-        (windows, time, frequency, 1)
+        (windows, time, frequency, 1).
     audio_digests
         Digest of the audio behind each shard, by the shard's name.
 

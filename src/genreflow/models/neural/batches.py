@@ -156,7 +156,7 @@ def curves(shape: tuple[int, ...], largest: float, rng: np.random.Generator) -> 
     Parameters
     ----------
     shape
-        (n, frequency)
+        (n, frequency).
     largest
         Gains are drawn from [-largest, largest] dB.
     """
@@ -195,7 +195,7 @@ def mask(
     Parameters
     ----------
     shape
-        (n, time, frequency)
+        (n, time, frequency).
     longest, widest
         Largest share of the time and of the frequency axis.
     """
