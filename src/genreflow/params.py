@@ -448,14 +448,56 @@ class Params(Section):
         return self.model_copy(update={"robustness": alone})
 
     def at(self, name: str) -> Any:
-        """Return the section or value `name` (``"features.mel"``)."""
+        """Return the section or value `name`.
+
+        Parameters
+        ----------
+        name
+            Its dotted name, ``"features.mel"``.
+
+        Returns
+        -------
+        Section or value
+            What ``params.yaml`` says there, validated.
+
+        Raises
+        ------
+        AttributeError
+            There is none of that name.
+
+        Examples
+        --------
+        >>> Params().at("features.mel.n_mels")
+        128
+        """
         value: Any = self
         for part in name.split("."):
             value = getattr(value, part)
         return value
 
     def section(self, name: str) -> dict[str, Any]:
-        """Return the section `name` (``"features.mel"``) as plain JSON-like values."""
+        """Return the section `name` as plain JSON-like values.
+
+        Parameters
+        ----------
+        name
+            Its dotted name, ``"features.mel"``.
+
+        Returns
+        -------
+        dict
+            Every parameter of the section by its name.
+
+        Raises
+        ------
+        AttributeError
+            There is none of that name.
+
+        Examples
+        --------
+        >>> Params().section("naive")
+        {'enabled': True}
+        """
         values: dict[str, Any] = self.at(name).model_dump(mode="json")
         return values
 
@@ -467,10 +509,32 @@ class ParamsError(GenreflowError):
 def parse(values: dict[str, Any], source: str = "params.yaml") -> Params:
     """Validate parameters.
 
+    Parameters
+    ----------
+    values
+        What a ``params.yaml`` holds; what is left out has its default.
+    source
+        How complaints call it.
+
+    Returns
+    -------
+    Params
+        All parameters; they never change.
+
     Raises
     ------
     ParamsError
         Names every offending parameter, what was found and what is expected.
+
+    Examples
+    --------
+    >>> parse({"audio": {"max_seconds": 10}}).audio.max_seconds
+    10.0
+    >>> parse({"audio": {"sample_rate": 8}})
+    Traceback (most recent call last):
+        ...
+    genreflow.params.ParamsError: params.yaml can't be used:
+      audio.sample_rate: Input should be greater than or equal to 4000 (found 8)
     """
     try:
         return Params.model_validate(values)
@@ -499,10 +563,25 @@ def _quoted(value: Any) -> str:
 def load(path: Path) -> Params:
     """Read and validate ``params.yaml``.
 
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    Params
+        All parameters; they never change.
+
     Raises
     ------
     ParamsError
         The file is missing or no YAML; or see :func:`parse`.
+
+    Examples
+    --------
+    >>> load(Path("params.yaml")).audio.sample_rate
+    22050
     """
     try:
         with path.open("rb") as file:

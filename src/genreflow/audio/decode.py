@@ -103,17 +103,39 @@ class Decoded:
 def decode(path: Path, params: Audio, channel: int | None = None) -> Decoded:
     """Decode an excerpt of a file to mono int16 at ``params.sample_rate``.
 
-    Channels are averaged, or one of them, counted from 0, is taken alone. A 16-bit mono file at
-    that rate comes through sample for sample. A file that breaks off is used as far as it goes;
-    peaks above full scale, as lossy codecs and float masters have, are brought down to it with all
-    of the excerpt. libsndfile decodes, or ffmpeg where libsndfile can't or may not have found all
+    Channels are averaged, or one of them is taken alone. A 16-bit mono file at that rate comes
+    through sample for sample. A file that breaks off is used as far as it goes; peaks above full
+    scale, as lossy codecs and float masters have, are brought down to it with all of the excerpt.
+    libsndfile decodes, or ffmpeg where libsndfile can't or may not have found all
     (:mod:`genreflow.audio.sndfile`).
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    params
+        The section ``audio``.
+    channel
+        The channel to take, counted from 0; None: the mean of all.
+
+    Returns
+    -------
+    Decoded
+        With samples, (n,) int16, and what is known of the file.
 
     Raises
     ------
     RejectedError
         The file can't be read or decoded whole, holds NaN or infinite samples or none of a
         sensible amplitude, is silent or too short.
+
+    Examples
+    --------
+    >>> decoded = decode(Path("song.wav"), Audio(sample_rate=22050))
+    >>> decoded.samples.dtype, decoded.samples.shape
+    (dtype('int16'), (44100,))
+    >>> decoded.source.codec, decoded.source.sample_rate
+    ('WAV/PCM_16', 8000)
     """
     stream, excerpt = _hear(path, params, channel)
     source = _describe(stream, excerpt)
@@ -141,8 +163,15 @@ def prepare(
         (n,) amplitudes, which full scale is 1 of.
     sample_rate
         Of `mono` [Hz].
+    params
+        The section ``audio``.
     source
         What it is from.
+
+    Returns
+    -------
+    ndarray of int16, (m,)
+        At ``params.sample_rate`` [Hz].
 
     Raises
     ------
@@ -150,6 +179,12 @@ def prepare(
         It holds NaN or infinite samples, or none of a sensible amplitude.
     SilentError
         It is silent.
+
+    Examples
+    --------
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100).astype(np.float32)
+    >>> prepare(tone, 44100, Audio(sample_rate=22050)).shape
+    (22050,)
     """
     highest, lowest = float(mono.max()), float(mono.min())
     peak = max(highest, -lowest)

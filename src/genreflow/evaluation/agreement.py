@@ -15,6 +15,11 @@ from genreflow.evaluation.predictions import Predictions
 def agreement(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
     """Compare every pair of models on the tracks that both decided.
 
+    Parameters
+    ----------
+    decisions
+        Of tracks, per model.
+
     Returns
     -------
     DataFrame
@@ -56,6 +61,11 @@ def paired(one: Predictions, other: Predictions) -> tuple[Predictions, Predictio
 def confused_pairs(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
     """Rank ordered pairs of genres by how often one was taken for the other.
 
+    Parameters
+    ----------
+    decisions
+        Of tracks, per model.
+
     Returns
     -------
     DataFrame
@@ -91,6 +101,11 @@ def confused_pairs(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
 
 def hardest_tracks(decisions: Mapping[str, Predictions]) -> pd.DataFrame:
     """Rank tracks by how many models got them wrong, then by how little they believed the truth.
+
+    Parameters
+    ----------
+    decisions
+        Of tracks, per model.
 
     Returns
     -------

@@ -39,6 +39,24 @@ def fit_temperatures(valid: Predictions) -> Temperatures:
     ----------
     valid
         Track-level predictions of the validation tracks.
+
+    Returns
+    -------
+    mapping of (str, int) to float
+        Temperatures by fold and number of the seed; above 1 where a model was too sure.
+
+    References
+    ----------
+    C. Guo et al., "On calibration of modern neural networks", ICML 2017.
+
+    Examples
+    --------
+    Half of these tracks are wrong, though each was decided with 90 %:
+
+    >>> keys = pd.DataFrame({"fold": "0", "seed": 0, "genre": ["jazz", "jazz", "pop", "pop"]})
+    >>> sure = np.array([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9], [0.9, 0.1]])
+    >>> fit_temperatures(Predictions(keys, sure, ("jazz", "pop")))[("0", 0)] > 1
+    True
     """
     temperatures = {}
     for training, rows in _trainings(valid):
@@ -50,7 +68,27 @@ def fit_temperatures(valid: Predictions) -> Temperatures:
 
 
 def calibrate(decisions: Predictions, temperatures: Temperatures) -> Predictions:
-    """Return track-level predictions as sure as the temperatures of their trainings say."""
+    """Return track-level predictions as sure as the temperatures of their trainings say.
+
+    Parameters
+    ----------
+    decisions
+        Track-level predictions.
+    temperatures
+        Of all their trainings.
+
+    Returns
+    -------
+    Predictions
+        The same decisions with other probabilities.
+
+    Examples
+    --------
+    >>> keys = pd.DataFrame({"fold": ["0"], "seed": 0, "genre": "jazz"})
+    >>> decisions = Predictions(keys, np.array([[0.8, 0.2]]), ("jazz", "pop"))
+    >>> calibrate(decisions, {("0", 0): 2.0}).probabilities.round(2)
+    array([[0.67, 0.33]])
+    """
     probabilities = np.empty_like(decisions.probabilities)
     for training, rows in _trainings(decisions):
         found = apply_temperature(decisions.probabilities[rows], temperatures[training])
@@ -113,11 +151,28 @@ def beside_each_other(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame
 def reliability(decisions: Predictions, n_bins: int) -> pd.DataFrame:
     """Bin decisions by their confidence, the probability of the predicted genre.
 
+    Parameters
+    ----------
+    decisions
+        Predictions of tracks.
+    n_bins
+        How many bins of equal width lie between 0 and 1.
+
     Returns
     -------
     DataFrame
-        One row per bin that isn't empty, of equal width between 0 and 1: low, high, confidence
-        (mean), accuracy, n.
+        One row per bin that isn't empty: low, high, confidence (mean), accuracy, n.
+
+    Examples
+    --------
+    >>> keys = pd.DataFrame({"genre": ["jazz", "pop"]})
+    >>> sure = np.array([[0.9, 0.1], [0.7, 0.3]])
+    >>> bins = reliability(Predictions(keys, sure, ("jazz", "pop")), 2)
+    >>> bins.round(2)
+       low  high  confidence  accuracy  n
+    0  0.5   1.0         0.8       0.5  2
+    >>> round(expected_calibration_error(bins), 2)
+    0.3
     """
     confidence = decisions.probabilities.max(axis=1)
     right = (decisions.actual == decisions.predicted).astype(float)
@@ -143,5 +198,20 @@ def expected_calibration_error(bins: pd.DataFrame) -> float:
     ----------
     bins
         What :func:`reliability` returned.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; 0 where decisions are right as often as they are sure.
+
+    References
+    ----------
+    M. Naeini, G. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+    binning", AAAI 2015.
+
+    Examples
+    --------
+    >>> expected_calibration_error(pd.DataFrame({"confidence": [0.5], "accuracy": [1.0], "n": [4]}))
+    0.5
     """
     return float(np.average((bins["confidence"] - bins["accuracy"]).abs(), weights=bins["n"]))

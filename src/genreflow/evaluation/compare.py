@@ -84,6 +84,15 @@ def compare_pairs(
 
     Only at track level: windows of one track are no independent trials.
 
+    Parameters
+    ----------
+    decisions
+        Of tracks, per model.
+    groups
+        What each track is resampled and flipped with, from :func:`groups_of_tracks`.
+    settings
+        Level of the intervals, and seed of the tests.
+
     Returns
     -------
     DataFrame

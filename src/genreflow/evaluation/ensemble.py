@@ -106,9 +106,28 @@ def pool_weights(probabilities: Floats, actual: np.ndarray) -> Floats:
     actual
         Shape (tracks,): the true genres as positions.
 
+    Returns
+    -------
+    ndarray of shape (models,)
+        Rounded to four places.
+
     Notes
     -----
     The loss is convex in the weights, so the minimum found is the minimum.
+
+    References
+    ----------
+    C. Genest, J. Zidek, "Combining probability distributions: a critique and an annotated
+    bibliography", Statistical Science 1(1), 1986.
+
+    Examples
+    --------
+    The one model is right, the other knows nothing:
+
+    >>> probabilities = np.array([[[0.8, 0.2], [0.3, 0.7]], [[0.5, 0.5], [0.5, 0.5]]])
+    >>> weights = pool_weights(probabilities, np.array([0, 1]))
+    >>> bool(weights[0] > weights[1])
+    True
     """
     n_models, n_tracks, _ = probabilities.shape
     logarithms = np.log(np.maximum(probabilities, FLOOR))

@@ -88,6 +88,18 @@ def proportion_interval(right: Floats, groups: Sequence[str], confidence: float)
     -------
     Interval or None
         None when there are fewer than two groups.
+
+    Examples
+    --------
+    Nine of ten tracks are right. Tracks of one artist tell less than tracks of ten:
+
+    >>> right = np.array([1.0] * 9 + [0.0])
+    >>> alone = proportion_interval(right, list("abcdefghij"), 0.95)
+    >>> print(f"{alone.low:.2f} to {alone.high:.2f}")
+    0.60 to 0.98
+    >>> paired = proportion_interval(right, list("aabbccddee"), 0.95)
+    >>> print(f"{paired.low:.2f} to {paired.high:.2f}")
+    0.52 to 0.99
     """
     clusters = _Groups.of(groups)
     if clusters.n_groups < 2:
@@ -120,6 +132,13 @@ def difference_interval(
     -------
     Interval or None
         None when there are fewer than two groups.
+
+    Examples
+    --------
+    >>> gained = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+    >>> found = difference_interval(gained, list("abcdefgh"), 0.95)
+    >>> print(f"{found.low:.2f} to {found.high:.2f}")
+    -0.29 to 0.49
     """
     clusters = _Groups.of(groups)
     if clusters.n_groups < 2:
@@ -136,7 +155,7 @@ def difference_interval(
 def f1_interval(
     actual: Codes, predicted: Codes, groups: Sequence[str], settings: Evaluation
 ) -> Interval | None:
-    """Bound macro F1, after `score_interval`.
+    """Bound macro F1; see :func:`score_interval`.
 
     Parameters
     ----------
@@ -146,6 +165,18 @@ def f1_interval(
         (n,) what each row belongs to.
     settings
         Level, number of resamples and seed.
+
+    Returns
+    -------
+    Interval or None
+        None when there are fewer than two groups.
+
+    Examples
+    --------
+    >>> actual, predicted = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 1])
+    >>> found = f1_interval(actual, predicted, list("abcdef"), Evaluation())
+    >>> found.low < 0.83 < found.high  # macro F1 is 0.83
+    True
     """
     return score_interval(_macro_f1, actual, predicted, groups, settings)
 
@@ -153,7 +184,7 @@ def f1_interval(
 def balanced_accuracy_interval(
     actual: Codes, predicted: Codes, groups: Sequence[str], settings: Evaluation
 ) -> Interval | None:
-    """Bound the mean recall over genres, after `score_interval`.
+    """Bound the mean recall over genres; see :func:`score_interval`.
 
     Parameters
     ----------
@@ -163,6 +194,18 @@ def balanced_accuracy_interval(
         (n,) what each row belongs to.
     settings
         Level, number of resamples and seed.
+
+    Returns
+    -------
+    Interval or None
+        None when there are fewer than two groups.
+
+    Examples
+    --------
+    >>> actual, predicted = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 1])
+    >>> found = balanced_accuracy_interval(actual, predicted, list("abcdef"), Evaluation())
+    >>> found.low < 5 / 6 < found.high
+    True
     """
     return score_interval(_balanced_accuracy, actual, predicted, groups, settings)
 

@@ -122,6 +122,8 @@ def robustness_table(
         By model.
     splits
         Columns track_id and group: the groups are the units of the intervals.
+    confidence
+        Level of the intervals.
 
     Returns
     -------

@@ -14,10 +14,23 @@ def soft_vote(windows: Predictions) -> Predictions:
 
     Rows of whole-track models pass unchanged: the mean of one row is the row.
 
+    Parameters
+    ----------
+    windows
+        Predictions of windows, or of whole tracks.
+
     Returns
     -------
     Predictions
         One row per fold, seed and track, in this order, with window −1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> keys = pd.DataFrame({"fold": "0", "seed": 0, "track_id": "a", "window": [0, 1]})
+    >>> sure = np.array([[0.9, 0.1], [0.4, 0.6]])
+    >>> soft_vote(Predictions(keys, sure, ("jazz", "pop"))).probabilities
+    array([[0.65, 0.35]])
     """
     groups = windows.keys.groupby(_TRACK, sort=True)
     track, first = _positions(windows)
@@ -33,10 +46,23 @@ def hard_vote(windows: Predictions) -> Codes:
 
     Ties are decided by the mean probability among the tied genres.
 
+    Parameters
+    ----------
+    windows
+        Predictions of windows, or of whole tracks.
+
     Returns
     -------
     ndarray of shape (tracks,)
         Positions in `windows.genres`, in the row order of :func:`soft_vote`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> keys = pd.DataFrame({"fold": "0", "seed": 0, "track_id": "a", "window": [0, 1, 2]})
+    >>> sure = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]])
+    >>> hard_vote(Predictions(keys, sure, ("jazz", "pop")))
+    array([1])
     """
     track, first = _positions(windows)
     ballots = np.zeros((first.size, len(windows.genres)))

@@ -73,6 +73,19 @@ class Examples:
         (n,) number of what must stay on one side of every split.
     copy
         (n,) 0: of the track as it is; else the number of the copy, in training alone.
+
+    Examples
+    --------
+    Two windows of one track and one of another, of two features:
+
+    >>> from genreflow.features.rows import Matrix
+    >>> source = Matrix(np.array([[0, 1], [2, 3], [4, 5]], dtype=np.float32))
+    >>> rows, track, none = np.arange(3), np.array([0, 0, 1]), np.zeros(3, dtype=np.int64)
+    >>> examples = Examples(source, rows, label=track, track=track, group=track, copy=none)
+    >>> examples.read(np.array([2]))
+    array([[4., 5.]], dtype=float32)
+    >>> examples.weight()
+    array([0.75, 0.75, 1.5 ], dtype=float32)
     """
 
     source: Source
@@ -86,11 +99,33 @@ class Examples:
         return len(self.rows)
 
     def read(self, positions: Integers) -> Floats:
-        """Return the values of some examples, (len(positions), ...)."""
+        """Return the values of some examples, (len(positions), ...).
+
+        Parameters
+        ----------
+        positions
+            Numbers of examples, from 0 to ``len(examples) - 1``, in any order.
+
+        Returns
+        -------
+        ndarray of shape (len(positions), ...)
+            Of float32; levels of mel windows in dB.
+        """
         return self.source.read(self.rows[positions])
 
     def take(self, positions: Integers) -> Examples:
-        """Return some of the examples."""
+        """Return some of the examples.
+
+        Parameters
+        ----------
+        positions
+            Their numbers; those of a track side by side.
+
+        Returns
+        -------
+        genreflow.models.base.Examples
+            Of the same source; no value is read.
+        """
         return Examples(
             self.source,
             self.rows[positions],
@@ -110,6 +145,16 @@ class Examples:
 
         Neighbouring windows overlap and sound alike: dropping some costs little accuracy. A track
         and its copies take turns, so that those kept are spread over both versions and time.
+
+        Parameters
+        ----------
+        per_track
+            The most examples of a track and its copies together.
+
+        Returns
+        -------
+        genreflow.models.base.Examples
+            Of the same source; no value is read.
         """
         kept = [
             start + _by_turns(self.copy[start : start + n], per_track, number)
@@ -129,6 +174,11 @@ class Examples:
         ----------
         class_weight
             ``"balanced"``: every genre has the same say, and within it every track.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Of float32.
         """
         _, count = self.tracks()
         weight = np.repeat(1 / count, count)
@@ -191,6 +241,37 @@ class Model(ABC, Generic[P]):
         The model's section of ``params.yaml``.
     signature
         What it reads and tells apart.
+
+    Examples
+    --------
+    A model that says of everything how frequent the genres are among the training examples:
+
+    >>> class Prior(Model[ModelSection]):
+    ...     def fit(self, train, valid):
+    ...         count = np.bincount(train.label, minlength=len(self.signature.genres))
+    ...         self.share = count / count.sum()
+    ...         return FitResult(n_parameters=count.size)
+    ...
+    ...     def predict_proba(self, values):
+    ...         return np.tile(self.share, (len(values), 1)).astype(np.float32)
+    ...
+    ...     def save(self, folder):
+    ...         np.save(folder / "model.npy", self.share)
+    ...
+    ...     def load(self, folder):
+    ...         self.share = np.load(folder / "model.npy")
+
+    It is fitted to a jazz track and three pop tracks:
+
+    >>> from genreflow.features.rows import Matrix
+    >>> source, number = Matrix(np.zeros((4, 2), dtype=np.float32)), np.arange(4)
+    >>> label, none = np.array([0, 1, 1, 1]), np.zeros(4, dtype=np.int64)
+    >>> train = Examples(source, number, label, track=number, group=number, copy=none)
+    >>> model = Prior(ModelSection(), Signature("prior", ("jazz", "pop"), shape=(2,)))
+    >>> model.fit(train, valid=train).n_parameters
+    2
+    >>> model.predict_proba(train.read(number[:1]))
+    array([[0.25, 0.75]], dtype=float32)
     """
 
     checkpoint: Checkpoint | None = None
@@ -201,7 +282,23 @@ class Model(ABC, Generic[P]):
         self.signature = signature
 
     def paths(self, folder: Path) -> list[Path]:
-        """Return the paths of the model's files in a folder, in the order of its entry."""
+        """Return the paths of the model's files in a folder, in the order of its entry.
+
+        Parameters
+        ----------
+        folder
+            Of a training.
+
+        Returns
+        -------
+        list of Path
+            One for each of :attr:`~genreflow.registry.entry.ModelEntry.model_files`.
+
+        Raises
+        ------
+        genreflow.registry.entry.RegistryError
+            No entry has the signature's name.
+        """
         return [folder / name for name in registry.entry(self.signature.model).model_files]
 
     @abstractmethod
@@ -209,6 +306,18 @@ class Model(ABC, Generic[P]):
         """Train on `train`; use `valid` to choose a number: when to stop, how sure to be.
 
         No model learns from `valid` itself, or the comparison would not be of models alone.
+
+        Parameters
+        ----------
+        train
+            Of the training tracks, and of their copies.
+        valid
+            Of the validation tracks, without copies.
+
+        Returns
+        -------
+        FitResult
+            What is left of the training besides the model.
         """
 
     def refit(self, train: Examples, choices: Sequence[Mapping[str, Any]]) -> FitResult:  # noqa: ARG002
@@ -223,20 +332,47 @@ class Model(ABC, Generic[P]):
             All tracks; there are none left to validate on.
         choices
             :attr:`FitResult.best` of each training (:mod:`genreflow.models.choosing`).
+
+        Returns
+        -------
+        FitResult
+            As :meth:`fit` returns it.
         """
         return self.fit(train, train)
 
     @abstractmethod
     def predict_proba(self, values: Floats) -> Floats:
-        """Return probabilities, (n, n_genres), of `values`, rows of the signature's shape."""
+        """Return probabilities of `values`.
+
+        Parameters
+        ----------
+        values
+            (n, ...) float32, rows of the signature's shape; levels of mel windows in dB.
+
+        Returns
+        -------
+        ndarray of shape (n, n_genres)
+            Of float32, in the order of ``signature.genres``; each row sums to 1.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write the model's files; the same model makes the same bytes."""
+        """Write the model's files; the same model makes the same bytes.
+
+        Parameters
+        ----------
+        folder
+            Where to write what :meth:`paths` names.
+        """
 
     @abstractmethod
     def load(self, folder: Path) -> None:
         """Read what :meth:`save` wrote; nothing in the files is executed.
+
+        Parameters
+        ----------
+        folder
+            Where it lies.
 
         Raises
         ------

@@ -52,6 +52,15 @@ class Classifier:
     ------
     ModelFileError
         A member knows other genres, or hears tracks in another way.
+
+    Examples
+    --------
+    >>> import genreflow
+    >>> classifier = genreflow.load()
+    >>> print(*classifier.classes_)
+    ambient noise techno
+    >>> classifier.sample_rate
+    8000
     """
 
     def __init__(
@@ -85,18 +94,57 @@ class Classifier:
         return self._voters
 
     def predict(self, paths: str | Path | Iterable[str | Path]) -> npt.NDArray[np.str_]:
-        """Return the genre of each file, (n,).
+        """Return the genre of each file.
+
+        Parameters
+        ----------
+        paths
+            Audio files of any length, or one of them.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The most probable genre of each file.
 
         Raises
         ------
         genreflow.audio.decode.RejectedError
             A file can't be used.
+
+        Examples
+        --------
+        >>> import genreflow
+        >>> genreflow.load().predict(["song.wav"])
+        array(['noise'], dtype='<U7')
         """
         genres: npt.NDArray[np.str_] = self.classes_[self.predict_proba(paths).argmax(axis=1)]
         return genres
 
     def predict_proba(self, paths: str | Path | Iterable[str | Path]) -> Doubles:
-        """Return the probabilities of each file, (n, n_genres); see :meth:`predict`."""
+        """Return the probabilities of each file.
+
+        Parameters
+        ----------
+        paths
+            Audio files of any length, or one of them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_genres)
+            In the order of :attr:`classes_`: the mean over a file's stretches, weighted by their
+            length. Each row sums to 1.
+
+        Raises
+        ------
+        genreflow.audio.decode.RejectedError
+            A file can't be used.
+
+        Examples
+        --------
+        >>> import genreflow
+        >>> genreflow.load().predict_proba("song.wav").round(1)
+        array([[0.2, 0.6, 0.2]])
+        """
         if isinstance(paths, str | Path):
             paths = [paths]
         answers = [self.hear(path) for path in paths]
@@ -108,11 +156,7 @@ class Classifier:
         )
 
     def predict_samples(self, y: npt.ArrayLike, sample_rate: int) -> str:
-        """Return the genre of samples; see :meth:`predict_samples_proba`."""
-        return str(self.classes_[self.predict_samples_proba(y, sample_rate).argmax()])
-
-    def predict_samples_proba(self, y: npt.ArrayLike, sample_rate: int) -> Doubles:
-        """Return the probabilities of samples, (n_genres,).
+        """Return the genre of samples.
 
         Parameters
         ----------
@@ -121,10 +165,54 @@ class Classifier:
         sample_rate
             Of the samples [Hz].
 
+        Returns
+        -------
+        str
+            The most probable genre.
+
         Raises
         ------
         genreflow.audio.decode.RejectedError
             They are too short, silent, or not finite.
+
+        Examples
+        --------
+        >>> import genreflow, soundfile
+        >>> samples, rate = soundfile.read("song.wav")
+        >>> genreflow.load().predict_samples(samples, rate)
+        'noise'
+        """
+        return str(self.classes_[self.predict_samples_proba(y, sample_rate).argmax()])
+
+    def predict_samples_proba(self, y: npt.ArrayLike, sample_rate: int) -> Doubles:
+        """Return the probabilities of samples.
+
+        Parameters
+        ----------
+        y
+            (n,) mono, or (channels, n) as librosa has it; floats with full scale 1, or integers.
+        sample_rate
+            Of the samples [Hz].
+
+        Returns
+        -------
+        ndarray of shape (n_genres,)
+            In the order of :attr:`classes_`: the mean over stretches that aren't silent, weighted
+            by their length.
+
+        Raises
+        ------
+        genreflow.audio.decode.RejectedError
+            They are too short, or not finite.
+        genreflow.audio.decode.SilentError
+            They are silent; a :class:`~genreflow.audio.decode.RejectedError`, too.
+
+        Examples
+        --------
+        >>> import genreflow, soundfile
+        >>> samples, rate = soundfile.read("song.wav", dtype="int16")
+        >>> genreflow.load().predict_samples_proba(samples, rate).round(1)
+        array([0.2, 0.6, 0.2])
         """
         mono = _as_mono(y)
         least = self._audio.min_seconds
@@ -151,6 +239,11 @@ class Classifier:
     def timeline(self, path: str | Path) -> pd.DataFrame:
         """Return the genres of a file over time.
 
+        Parameters
+        ----------
+        path
+            An audio file of any length.
+
         Returns
         -------
         DataFrame
@@ -161,6 +254,13 @@ class Classifier:
         ------
         genreflow.audio.decode.RejectedError
             The file can't be used.
+
+        Examples
+        --------
+        >>> import genreflow
+        >>> genreflow.load().timeline("song.wav")[["start", "end", "genre"]]
+           start  end  genre
+        0    0.0  2.0  noise
         """
         answer = self.hear(path)
         if answer.reason:
@@ -173,12 +273,28 @@ class Classifier:
         Of tracks like those of the corpus, one in twenty lies below 0.05. Unlike a probability, it
         says nothing of genres: speech or noise can get one of them with confidence.
 
+        Parameters
+        ----------
+        path
+            An audio file of any length.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+
         Raises
         ------
         genreflow.audio.decode.RejectedError
             The file can't be used.
         ModelFileError
             This isn't a release, which alone knows.
+
+        Examples
+        --------
+        >>> import genreflow
+        >>> genreflow.load().familiarity("song.wav") > 0.05
+        True
         """
         answer = self.hear(path, familiar=True)
         if answer.reason:
@@ -199,6 +315,25 @@ class Classifier:
             pipeline does. None: hear the whole.
         familiar
             Whether to say how familiar it is, too, which takes handcrafted features.
+
+        Returns
+        -------
+        Answer
+            With genre, probabilities, parts (one per stretch) and reason, ``""`` unless the file
+            can't be used.
+
+        Raises
+        ------
+        ModelFileError
+            `familiar`, and this isn't a release, which alone knows.
+
+        Examples
+        --------
+        >>> import genreflow
+        >>> genreflow.load().hear("song.wav").genre
+        'noise'
+        >>> genreflow.load().hear("nothing.wav").reason
+        "can't be opened (No such file or directory)"
         """
         answer = Answer(str(path), self.release.genres)
         try:

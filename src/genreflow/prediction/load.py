@@ -31,10 +31,22 @@ def load(model: str | Path = RELEASES) -> Classifier:
         calls best is loaded) or of one training (``results/models/cnn/0``); or a name, which is
         looked up in ``results/release``.
 
+    Returns
+    -------
+    Classifier
+        Of what was found; its ``release`` says what that is.
+
     Raises
     ------
     ModelFileError
         There is no such model, or it can't be read.
+
+    Examples
+    --------
+    >>> load().release.name
+    'xgb_mel'
+    >>> load("results/models/xgb_mel/0").release.trained_on
+    'the training tracks of one fold'
     """
     folder = find(model)
     if (folder / INDEX).is_file():
@@ -54,10 +66,20 @@ def load_folds(model: str) -> Classifier:
     model
         Name of a compared model, or the folder of its trainings (``results/models/cnn``).
 
+    Returns
+    -------
+    Classifier
+        One with a voter for each training.
+
     Raises
     ------
     ModelFileError
         There is none, or one can't be read.
+
+    Examples
+    --------
+    >>> len(load_folds("xgb_mel").voters)
+    1
     """
     folder = Path(model) if Path(model).is_dir() else MODELS / model
     trainings = sorted(path.parent for path in folder.glob(f"*/{METADATA}"))

@@ -131,6 +131,21 @@ class ModelEntry:
         Whether, unless params.yaml says otherwise, it is trained once more on all tracks.
     distribution
         The installed package that an entry from outside comes with; None for genreflow's own.
+
+    Examples
+    --------
+    >>> entry = ModelEntry(
+    ...     name="knn",
+    ...     title="Nearest neighbours on handcrafted features",
+    ...     features="handcrafted",
+    ...     parameters=ModelSection,  # or a class of its own
+    ...     implementation="genreflow_knn.model:Knn",
+    ...     model_files=("model.skops",),
+    ... )
+    >>> entry.section, entry.step
+    ('models.knn', 'train_knn')
+    >>> print(entry.artifact("0", "model.skops"))
+    models/knn/0/model.skops
     """
 
     name: str

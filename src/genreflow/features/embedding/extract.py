@@ -58,13 +58,25 @@ def embed(samples: Samples, sample_rate: int, params: Embedding, track_id: str =
         (n,) int16.
     sample_rate
         Of the samples [Hz].
+    params
+        The section ``features.embedding``, with the encoders to use.
     track_id
         For embeddings that are looked up in a table.
+
+    Returns
+    -------
+    ndarray of shape (patches, n)
+        Of float16, without a unit; n is the sum over encoders and layers.
 
     Raises
     ------
     FeaturesError
         An encoder answers with what isn't finite.
+
+    References
+    ----------
+    J. Pons, X. Serra, "musicnn: pre-trained convolutional neural networks for music audio
+    tagging", ISMIR late-breaking demo 2019.
     """
     sound = Sound(samples, sample_rate, params)
     parts: list[Floats] = []

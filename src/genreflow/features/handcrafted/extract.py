@@ -48,7 +48,25 @@ def groups(params: Handcrafted) -> list[Group]:
 
 
 def row_names(params: Handcrafted) -> tuple[str, ...]:
-    """Return the names of the features, in the order of :func:`extract`."""
+    """Return the names of the features, in the order of :func:`extract`.
+
+    Parameters
+    ----------
+    params
+        The section ``features.handcrafted``.
+
+    Returns
+    -------
+    tuple of str
+        One name a feature.
+
+    Examples
+    --------
+    >>> len(row_names(Handcrafted()))
+    401
+    >>> len(row_names(Handcrafted(set="classic", skip_silence=False)))
+    129
+    """
     return tuple(name for group in groups(params) for name in group.names)
 
 
@@ -63,6 +81,27 @@ def extract(samples: Samples, sample_rate: int, params: Handcrafted) -> Floats:
         (n,) int16.
     sample_rate
         Of the samples [Hz].
+    params
+        The section ``features.handcrafted``.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        In the order of :func:`row_names`. Frequencies are in Hz, levels, onsets and contrasts in
+        dB, the tempo in beats per minute, silences in seconds; ratios of moments have no unit.
+
+    References
+    ----------
+    G. Tzanetakis and P. Cook, "Musical genre classification of audio signals", IEEE Trans. SAP
+    10(5), 2002.
+
+    Examples
+    --------
+    >>> tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(44100) / 22050)
+    >>> values = extract(tone.astype(np.int16), 22050, Handcrafted())
+    >>> found = dict(zip(row_names(Handcrafted()), values.tolist(), strict=True))
+    >>> round(found["centroid_mean"], -1)  # [Hz]
+    440.0
     """
     track = analyse(samples, sample_rate, params)
     return np.concatenate([group.compute(track) for group in groups(params)])

@@ -31,7 +31,24 @@ Integers = npt.NDArray[np.int64]
 def window_geometry(sample_rate: int, params: Mel) -> tuple[int, int]:
     """Return the frames in a window and the frames from one window to the next, rounded down.
 
-    The defaults at 22,050 Hz make 129 and 64: a clip of 30 s has 39 windows.
+    Parameters
+    ----------
+    sample_rate
+        Of the samples [Hz].
+    params
+        The section ``features.mel``.
+
+    Returns
+    -------
+    frames_per_window : int
+        At least 1.
+    frames_per_hop : int
+        At least 1.
+
+    Examples
+    --------
+    >>> window_geometry(22050, Mel())  # a clip of 30 s has 39 windows
+    (129, 64)
     """
     frames = params.window_seconds * sample_rate / params.hop_length
     return max(1, int(frames)), max(1, int(frames * (1 - params.overlap)))
@@ -74,7 +91,28 @@ def cut_windows(levels: Floats, frames_per_window: int, frames_per_hop: int) -> 
 
 
 def rows_of(samples: Samples, sample_rate: int, params: Mel) -> Floats:
-    """Return the windows of one track, as a model sees them: (windows, time, frequency, 1) [dB]."""
+    """Return the windows of one track, as a model sees them: (windows, time, frequency, 1) [dB].
+
+    Parameters
+    ----------
+    samples
+        (n,) int16.
+    sample_rate
+        Of the samples [Hz].
+    params
+        The section ``features.mel``.
+
+    Returns
+    -------
+    ndarray of shape (windows, time, frequency, 1)
+        Of float32 [dB], rounded as it is stored: to half precision.
+
+    Examples
+    --------
+    >>> tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(66150) / 22050)
+    >>> rows_of(tone.astype(np.int16), 22050, Mel()).shape  # of 3 s
+    (3, 129, 128, 1)
+    """
     levels = log_mel(samples, sample_rate, params)
     window, hop = window_geometry(sample_rate, params)
     return cut_windows(levels, window, hop)[heard_starts(levels, sample_rate, params) // hop]

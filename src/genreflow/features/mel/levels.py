@@ -33,6 +33,20 @@ def log_mel(samples: Samples, sample_rate: int, params: Mel) -> Floats:
         (n,) int16.
     sample_rate
         Of the samples [Hz].
+    params
+        The section ``features.mel``.
+
+    Returns
+    -------
+    ndarray of shape (frames, n_mels)
+        Of float32 [dB]; a frame each ``params.hop_length`` samples.
+
+    Examples
+    --------
+    >>> tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(44100) / 22050)
+    >>> levels = log_mel(tone.astype(np.int16), 22050, Mel())
+    >>> levels.shape
+    (173, 128)
     """
     filters = mel_filters(sample_rate, params.n_fft, params.n_mels, params.fmin, params.fmax)
     samples = heard(samples, sample_rate, params)
