@@ -53,6 +53,7 @@ WITH_EXAMPLES = {
     "genreflow.features.handcrafted.extract": ("extract", "row_names"),
     "genreflow.features.mel.extract": ("rows_of", "window_geometry"),
     "genreflow.features.mel.levels": ("log_mel",),
+    "genreflow.models.archive": ("save_skops",),
     "genreflow.models.base": ("Examples", "Model"),
     "genreflow.params": ("Params.at", "Params.section", "load", "parse"),
     "genreflow.prediction.classifier": (
@@ -75,6 +76,7 @@ WITHOUT = {
     "genreflow.evaluation.compare": ("compare", "compare_pairs"),
     "genreflow.evaluation.intervals": ("score_interval",),
     "genreflow.features.embedding.extract": ("embed",),
+    "genreflow.models.archive": ("load_keras", "load_skops", "save_keras"),
     "genreflow.models.base": (
         "Examples.read",
         "Examples.spread",

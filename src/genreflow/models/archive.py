@@ -27,7 +27,24 @@ _WEIGHTS = "model.weights.h5"
 
 
 def save_skops(value: Any, path: Path) -> None:
-    """Write scikit-learn estimators, NumPy arrays and plain containers of them."""
+    """Write scikit-learn estimators, NumPy arrays and plain containers of them.
+
+    Equal values make equal bytes, which the file of skops itself doesn't.
+
+    Parameters
+    ----------
+    value
+        What to write.
+    path
+        The file, ``.skops``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> save_skops({"mean": np.array([0.5])}, Path("model.skops"))
+    >>> load_skops(Path("model.skops"))
+    {'mean': array([0.5])}
+    """
     import skops.io
 
     with tempfile.TemporaryDirectory() as folder:
@@ -52,6 +69,11 @@ def load_skops(path: Path, allowed: frozenset[str] = frozenset()) -> Any:
     allowed
         Types to construct besides those that skops itself trusts.
 
+    Returns
+    -------
+    Any
+        What was written.
+
     Raises
     ------
     ModelFileError
@@ -71,7 +93,17 @@ def load_skops(path: Path, allowed: frozenset[str] = frozenset()) -> Any:
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a Keras model in the ``.keras`` format."""
+    """Write a Keras model in the ``.keras`` format.
+
+    Equal models make equal bytes, which the file of Keras itself doesn't.
+
+    Parameters
+    ----------
+    model
+        What to write.
+    path
+        The file, ``.keras``.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=unfinished(path)) as folder:
         raw = Path(folder, "raw.keras")
         model.save(raw)
@@ -86,6 +118,16 @@ def save_keras(model: Any, path: Path) -> None:
 
 def load_keras(path: Path) -> Any:
     """Read a ``.keras`` file in safe mode, which refuses code in it; clear Keras's session.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    keras.Model
+        The model, not compiled.
 
     Raises
     ------
