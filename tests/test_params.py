@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from genreflow import generate
+from genreflow import generate, reference
 from genreflow.folds import changed_folds, fold_names, name_order
 from genreflow.nested import flatten
 from genreflow.params import Params, ParamsError, load, parse
@@ -39,13 +39,26 @@ def test_an_empty_file_means_defaults(tmp_path):
     [
         (generate.SCHEMA, generate.json_schema),
         (generate.RERUNS, generate.reruns_page),
+        (reference.PAGE, reference.parameters_page),
         (generate.README, lambda: generate.readme(text_of(generate.README))),
         (generate.PARAMS, lambda: generate.params_yaml(load(ROOT / generate.PARAMS))),
     ],
-    ids=["schema", "reruns", "readme", "params"],
+    ids=["schema", "reruns", "parameters", "readme", "params"],
 )
 def test_what_is_generated_is_up_to_date(path, render):
     assert text_of(path) == render(), "run `make params`"
+
+
+def test_the_page_of_parameters_has_each_with_its_default_and_what_is_taken():
+    page = text_of(reference.PAGE)
+    named = re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE)
+    assert named == list(generate.leaves())
+    assert "| `splits.valid_fraction` | `0.15` | number, above 0, below 1 |" in page
+    assert "| `models.cnn.filters` | `[16, 32, 64, 96, 128]` | list of 5: whole number," in page
+    assert "| `features.mel.fmax` | `null` | number, above 0 or `null` |" in page
+    chapter = page.partition("## `models.lstm`")[2].partition("\n## ")[0]
+    assert "An edit reruns `train_lstm`, `robustness_lstm`, `evaluate`, `refit_lstm`" in chapter
+    assert "train_cnn" not in chapter
 
 
 def test_values_in_params_yaml_survive_when_the_file_is_made_anew(tmp_path, monkeypatch):

@@ -278,8 +278,10 @@ def workflow_code() -> None:
 def workflow_params() -> None:
     """Write params.yaml anew, its values kept, and all that is generated beside it."""
     from genreflow.generate import write_all
+    from genreflow.reference import write_parameters
 
     write_all()
+    write_parameters()
 
 
 @workflow_app.command("inputs")

@@ -2,6 +2,7 @@
 
 ``params.yaml`` (a user's values survive) and its schema come from the parameter classes,
 docs/reruns.md from the table of steps, and the README's table of models from the registry.
+:mod:`genreflow.reference` makes the page of all parameters.
 """
 
 from __future__ import annotations
@@ -104,8 +105,30 @@ def reruns_page() -> str:
     for name in _sections():
         inner = [leaf for leaf in parameters if f"{leaf}.".startswith(f"{name}.")]
         what = f"`{name}`" if inner == [name] else f"`{name}.*` ({len(inner)} parameters)"
-        lines.append(f"| {what} | {_shortened(reruns(name))} |")
+        lines.append(f"| {what} | {shortened(reruns(name))} |")
     return _RERUNS_HEADER + "\n".join(lines) + "\n" + _FILES
+
+
+def shortened(steps: list[str]) -> str:
+    """Name steps in one line, each group of models that is there as a whole by a word."""
+    by_features = {
+        kind: [m.step for m in BUILT_IN.values() if m.reads == (kind,)] for kind in FEATURES
+    }
+    groups = [
+        ([m.step for m in MODELS.values()], "every `train_*`"),
+        ([m.robustness_step for m in MODELS.values()], "every `robustness_*`"),
+        ([m.refit_step for m in MODELS.values()], "every `refit_*`"),
+        *(
+            (names, f"`train_*` of the {len(names)} models on {FEATURES[kind].title}")
+            for kind, names in by_features.items()
+        ),
+    ]
+    for names, words in groups:
+        if len(names) > 1 and set(names) <= set(steps):
+            place = steps.index(names[0])
+            steps = [step for step in steps if step not in names]
+            steps.insert(place, words)
+    return ", ".join(step if " " in step else f"`{step}`" for step in steps)
 
 
 def models_table() -> str:
@@ -143,27 +166,6 @@ def _sections() -> list[str]:
         return first, name
 
     return sorted(names, key=place)
-
-
-def _shortened(steps: list[str]) -> str:
-    by_features = {
-        kind: [m.step for m in BUILT_IN.values() if m.reads == (kind,)] for kind in FEATURES
-    }
-    groups = [
-        ([m.step for m in MODELS.values()], "every `train_*`"),
-        ([m.robustness_step for m in MODELS.values()], "every `robustness_*`"),
-        ([m.refit_step for m in MODELS.values()], "every `refit_*`"),
-        *(
-            (names, f"`train_*` of the {len(names)} models on {FEATURES[kind].title}")
-            for kind, names in by_features.items()
-        ),
-    ]
-    for names, words in groups:
-        if len(names) > 1 and set(names) <= set(steps):
-            place = steps.index(names[0])
-            steps = [step for step in steps if step not in names]
-            steps.insert(place, words)
-    return ", ".join(step if " " in step else f"`{step}`" for step in steps)
 
 
 def _lines(section: Section, indent: int) -> Iterator[str]:
