@@ -8,7 +8,7 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode$(if $(
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
+.PHONY: help run test lint docs fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 	$(BIN)/hadolint Containerfile
 	@# All rules share the environment that Snakemake runs in, so there is none to name for each.
 	$(BIN)/snakemake --lint text 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment' && exit 1 || true
+
+docs: .venv/.installed-dev ## Build the documentation into site/, which opens from the disk
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo site/index.html
 
 fuzz: .venv/.installed-dev ## Look for input that ends in anything but a result or a clear error (15 minutes)
 	@$(INSTALL) --require-hashes -r requirements/fuzz.lock 2>/dev/null || { echo "error: atheris can't be installed here: it needs a network, and Linux or macOS; 'make test' replays what was found before." >&2; exit 1; }

@@ -44,7 +44,7 @@ def copies(recipe: Recipe, count: int = 12) -> list[np.ndarray]:
 
 def test_every_name_has_a_recipe_and_a_line_in_the_docs() -> None:
     assert set(RECIPES) == set(NAMES)
-    page = (ROOT / "docs/corpora.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/copies.md").read_text(encoding="utf-8")
     assert [name for name in NAMES if f"| `{name}` | " not in page] == []
 
 
