@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from genreflow.commands.compare import compare
 from genreflow.commands.predict import predict
 from genreflow.commands.similar import similar
 from genreflow.commands.tag import tag
@@ -218,6 +219,9 @@ def leaderboard(
     from genreflow.report.terminal import print_leaderboard
 
     print_leaderboard(report, Console())
+
+
+app.command()(compare)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""What changed since another Git revision: its results beside those that are here."""
