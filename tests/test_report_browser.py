@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from genreflow.report.build import build_report
+from tests.axe import violations
 from tests.synthetic_results import evaluate_run, explore_run, make_run
 
 pytestmark = pytest.mark.browser
@@ -204,6 +205,8 @@ def test_the_correlation_map_reads_out_pairs_by_keyboard(browser: Any) -> None:
 def test_the_page_fits_its_window(browser: Any, page: Path, width: int, scheme: str) -> None:
     open_page(browser, page, width, scheme)
     assert js(browser, "document.documentElement.scrollWidth") <= width
+    browser.execute_script("document.querySelectorAll('details').forEach((e) => (e.open = true))")
+    assert js(browser, "document.documentElement.scrollWidth") <= width
     assert browser.get_log("browser") == []
 
 
@@ -272,3 +275,31 @@ def test_controls_have_names_and_pictures_have_words(browser: Any) -> None:
     assert js(
         browser, "[...document.querySelectorAll('img')].every((one) => one.hasAttribute('alt'))"
     )
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
+def test_nothing_hinders_readers_who_see_little_or_use_no_mouse(
+    browser: Any, page: Path, scheme: str, width: int
+) -> None:
+    open_page(browser, page, width, scheme)
+    assert violations(browser) == []
+
+
+def test_on_paper_charts_are_drawn_for_its_width_on_a_light_ground(
+    browser: Any, page: Path
+) -> None:
+    open_page(browser, page, 1440, "dark")
+    widths = "[...document.querySelectorAll('.chart svg')].map((one) => one.width.baseVal.value)"
+    before = js(browser, widths)
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    assert max(js(browser, widths)) <= 760 < max(before)
+    browser.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    assert js(browser, widths) == before
+    printed = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", printed)
+    try:
+        assert variable(browser, "paper") == "#fff"
+        shown = "getComputedStyle(document.querySelector('thead button'), '::after').content"
+        assert js(browser, shown) == "none"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

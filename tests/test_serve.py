@@ -30,6 +30,7 @@ from genreflow.serve.app import STATIC, Limits, create_app
 from genreflow.serve.command import ServeError, _names, start
 from genreflow.serve.offer import Offered, offered
 from genreflow.training import train
+from tests.axe import violations
 from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
 from tests.test_report_browser import contrast, variable
@@ -539,6 +540,10 @@ def test_the_page_needs_neither_a_mouse_nor_a_wide_screen(browser, song):
     ]
     assert "silent" in rows[2]
     assert browser.execute_script("return document.documentElement.scrollWidth") == 360
+    for scheme in ("light", "dark"):
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        assert violations(browser) == [], scheme
     card.find_element("class name", "remove").send_keys(Keys.ENTER)
     assert browser.find_elements("css selector", "article") == []
     assert focused(browser).get_attribute("id") == "files"

@@ -37,21 +37,17 @@ def headline(found: Differences, then: Snapshot, settings: Evaluation) -> str:
     return f"No model differs from {then.name} by more than chance"
 
 
-def notes(found: Differences) -> list[str]:
+def explanation(found: Differences) -> str:
     """Say what the numbers are, and why some are missing."""
-    told = []
     if found.paired:
-        told.append(
+        return (
             "Tests are paired: each model against itself on the same test tracks, whole groups "
             "flipped (exact McNemar where every track stands alone), Holm-corrected over models."
         )
-    else:
-        told.append(
-            f"Numbers stand side by side, untested: {'; '.join(found.obstacles)}. Other tracks "
-            "are easier or harder, so a difference says little of the models."
-        )
-    told.append(f"Parameters that differ: {len(found.params)}. {_code_sentence(found)}")
-    return told
+    return (
+        f"Numbers stand side by side, untested: {'; '.join(found.obstacles)}. Other tracks are "
+        "easier or harder, so a difference says little of the models."
+    )
 
 
 def print_differences(
@@ -66,8 +62,9 @@ def print_differences(
         table.add_row(*_cells(one))
     console.print(table)
     console.print(f"{then.name}: {then.about}", markup=False, highlight=False)
-    for note in notes(found):
-        console.print(note, markup=False, highlight=False)
+    console.print(explanation(found), markup=False, highlight=False)
+    console.print(_code_sentence(found), markup=False, highlight=False)
+    console.print(f"Parameters that differ: {len(found.params)}.", highlight=False)
     for name, before, after in found.params[:_FEW]:
         console.print(f"  {escape(name)}: {escape(_value(before))} → {escape(_value(after))}")
     if len(found.params) > _FEW:
@@ -80,7 +77,7 @@ def write_page(
     """Write the page, which needs nothing else."""
     page = _templates.get_template("compare.html.j2").render(
         headline=headline(found, then, settings),
-        notes=notes(found),
+        explanation=explanation(found),
         then=then,
         now=now,
         found=found,

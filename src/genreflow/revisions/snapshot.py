@@ -19,6 +19,7 @@ from genreflow.errors import GenreflowError
 from genreflow.nested import flatten
 from genreflow.params import Params
 from genreflow.stages import CODE, step_digests
+from genreflow.steps import takes_part
 from genreflow.store.tables import reading, stamp_of
 
 EVALUATION = Path("results/evaluation")
@@ -54,7 +55,7 @@ class Snapshot:
     params
         The parameters that made the evaluation, and all that it was made from, by dotted name.
     code
-        Digest of the code of each step.
+        Digest of the code of each step that takes part.
     """
 
     name: str
@@ -83,7 +84,9 @@ def lying_here(params: Params) -> Snapshot:
         They were made by other parameters than `params`.
     """
     try:
-        found = _read(Path.read_bytes, "here", "", step_digests(params))
+        digests = step_digests(params)
+        code = {step: digest for step, digest in digests.items() if takes_part(step, params)}
+        found = _read(Path.read_bytes, "here", "", code)
         with reading(DECISIONS):
             stamp = stamp_of(pq.read_schema(DECISIONS), DECISIONS)
     except FileNotFoundError as error:

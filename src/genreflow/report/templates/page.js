@@ -18,6 +18,8 @@
     const options = { config, renderer: "svg", actions: false };
     const { view } = await vegaEmbed(place, specs[id], options);
     place.style.minHeight = "";
+    // The place has a label for the whole; Vega names single marks, some without words.
+    place.querySelector("svg").ariaHidden = "true";
     views.set(id, view);
     place.dataset.drawn = "true";
     applySignals(view);
@@ -38,6 +40,14 @@
     whenIdle(drawRest);
   }
   window.addEventListener("load", () => whenIdle(drawRest));
+
+  // Drawn for a wide window and then shrunk onto paper, labels could not be read.
+  const paper = 660;
+  window.addEventListener("beforeprint", () =>
+    views.forEach((view) => view.width() > paper && view.width(paper).run()),
+  );
+  // Charts take the width of their place when the window changes.
+  window.addEventListener("afterprint", () => window.dispatchEvent(new Event("resize")));
 
   // Switches: each sets one value; charts that have a signal of that name follow.
   const chosen = new Map();
