@@ -22,7 +22,7 @@ _ROW = ["fold", "track_id"]
 class ModelChange:
     """One model, then and now; what isn't known is None.
 
-    Parameters
+    Attributes
     ----------
     model
         Its name.
@@ -54,7 +54,7 @@ class ModelChange:
 class Differences:
     """What is different between two runs.
 
-    Parameters
+    Attributes
     ----------
     models
         Those of either run: those here in their order, then those that are no more.

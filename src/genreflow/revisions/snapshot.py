@@ -40,7 +40,7 @@ class RevisionError(GenreflowError):
 class Snapshot:
     """A run's results.
 
-    Parameters
+    Attributes
     ----------
     name
         What it is called: ``here``, or a revision with its commit.
