@@ -8,10 +8,10 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode$(if $(
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
+.PHONY: help run test lint docs screenshots fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
 	@$(BIN)/snakemake --quiet host reason --cores all $(ARGS)
@@ -34,6 +34,10 @@ lint: .venv/.installed-dev ## Check format, style, types and the workflow
 docs: .venv/.installed-dev ## Build the documentation into site/, which opens from the disk
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo site/index.html
+
+screenshots: .venv/.installed-dev ## Take the pictures of the docs anew, of the demo's results that are here
+	@PYTHONPATH="src:$$PYTHONPATH" $(BIN)/python docs/images/report.py docs/images
+	@PYTHONPATH="src:$$PYTHONPATH" $(BIN)/python docs/images/serve.py docs/images/serve.png $(foreach genre,jazz disco metal,data/demo/$(genre)/$(genre).0000[01].flac)
 
 fuzz: .venv/.installed-dev ## Look for input that ends in anything but a result or a clear error (15 minutes)
 	@$(INSTALL) --require-hashes -r requirements/fuzz.lock 2>/dev/null || { echo "error: atheris can't be installed here: it needs a network, and Linux or macOS; 'make test' replays what was found before." >&2; exit 1; }

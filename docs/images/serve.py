@@ -1,6 +1,6 @@
 """Take the README's picture of ``genreflow serve``: run from the root of a project with releases.
 
-    python docs/images/serve.py docs/images/serve.png data/demo/{jazz,disco,metal}/*.00000.flac
+    python docs/images/serve.py docs/images/serve.png data/demo/{jazz,disco,metal}/*.0000[01].flac
 
 The tracks are shown as one file. Needs Chromium, ChromeDriver, ffmpeg and the development
 extra.
@@ -9,7 +9,6 @@ extra.
 from __future__ import annotations
 
 import argparse
-import base64
 import re
 import shutil
 import subprocess
@@ -17,11 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from browser import Browser, opened
 
 
 def main() -> None:
@@ -48,57 +46,28 @@ def main() -> None:
         assert server.stdout is not None
         address = re.match(r"\S+", server.stdout.readline())
         assert address is not None
-        options = ChromeOptions()
-        for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
-            options.add_argument(flag)
-        browser = Chrome(options=options, service=ChromeService(shutil.which("chromedriver")))
         try:
-            picture = _take(browser, address[0], song, asked)
-            asked.picture.write_bytes(_with_palette(picture))
+            with opened(address[0], asked.width, asked.scheme) as browser:
+                asked.picture.write_bytes(_take(browser, song, asked))
         finally:
-            browser.quit()
             server.terminate()
 
 
-def _take(browser: Any, address: str, song: Path, asked: argparse.Namespace) -> bytes:
-    def size(height: int) -> None:
-        metrics = {"width": asked.width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-    scheme = {"features": [{"name": "prefers-color-scheme", "value": asked.scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
-    size(800)
-    browser.get(address)
-    _until(lambda: browser.find_elements("name", "model"))
-    for box in browser.find_elements("name", "model"):
+def _take(browser: Browser, song: Path, asked: argparse.Namespace) -> bytes:
+    find = browser.driver.find_elements
+    browser.until(lambda: find("name", "model"))
+    for box in find("name", "model"):
         if box.is_selected() != (box.get_attribute("value") in asked.models):
             box.click()
-    browser.find_element("id", "files").send_keys(str(song))
-    _until(lambda: browser.find_elements("css selector", ".state.heard, .state.failed"))
-    browser.execute_script(
+    browser.driver.find_element("id", "files").send_keys(str(song))
+    browser.until(lambda: find("css selector", ".state.heard, .state.failed"))
+    browser.driver.execute_script(
         "const slider = document.querySelector('.picture input'); slider.value = 0.36 * slider.max;"
         "slider.dispatchEvent(new Event('input')); document.activeElement.blur()"
     )
-    size(browser.execute_script("return document.documentElement.scrollHeight"))
+    browser.size(browser.height())
     time.sleep(1)  # the player draws its buttons
-    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-    return base64.b64decode(shot["data"])
-
-
-def _with_palette(picture: bytes) -> bytes:
-    """Return a picture in 256 colours, a third of the size."""
-    colours = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"
-    command = ["ffmpeg", "-v", "error", "-f", "png_pipe", "-i", "-", "-vf", colours]
-    command += ["-f", "image2pipe", "-c:v", "png", "-compression_level", "100", "-"]
-    return subprocess.run(command, input=picture, capture_output=True, check=True).stdout
-
-
-def _until(found: Any, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not found():
-        if time.monotonic() > end:
-            raise TimeoutError("the page never got there")
-        time.sleep(0.1)
+    return browser.picture()
 
 
 if __name__ == "__main__":
