@@ -23,7 +23,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     def to_repository(link: re.Match[str]) -> str:
         if not (ROOT / link[2]).exists():
             raise PluginError(f"{page.file.src_uri} links to ../{link[2]}, which isn't there")
-        return f"{link[1]}{config.repo_url}/blob/main/{link[2]}"
+        return f"{link[1]}{config.extra['repository']}/blob/main/{link[2]}"
 
     markdown = _LINK.sub(to_repository, markdown)
     return markdown.replace(_COMMANDS, _commands()) if _COMMANDS in markdown else markdown

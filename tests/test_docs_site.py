@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.test_report_browser import CHROMEDRIVER, CHROMIUM, FLAGS, js, wait_until
 
 pytestmark = pytest.mark.skipif(
     find_spec("mkdocs") is None or find_spec("mkdocstrings") is None, reason="needs MkDocs"
@@ -58,6 +59,34 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
     for sheet in site.rglob("*.css"):
         urls = re.findall(r"(?:url\(|@import)\s*['\"]?([^)'\"\s]+)", sheet.read_text("utf-8"))
         assert [url for url in urls if re.match(r"(https?:)?//", url)] == [], sheet
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="needs Chromium and ChromeDriver")
+def test_opened_from_the_disk_a_page_asks_nobody_and_finds_what_is_searched(
+    site: Path, tmp_path: Path
+) -> None:
+    from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = Chrome(options=options, service=ChromeService(CHROMEDRIVER))
+    try:
+        driver.set_window_size(1280, 900)
+        driver.get((site / "tutorial.html").as_uri())
+        driver.find_element("css selector", "input.md-search__input").send_keys("unbalanced")
+        results = ".md-search-result__item h1, .md-search-result__item h2"
+        wait_until(lambda: driver.find_elements("css selector", results))
+        first = driver.find_elements("css selector", results)[0]
+        assert first.get_attribute("textContent") == "Unbalanced genres"
+        # What comes from the disk isn't listed.
+        assert js(driver, "performance.getEntriesByType('resource').map((e) => e.name)") == []
+        assert driver.get_log("browser") == []
+    finally:
+        driver.quit()
 
 
 def test_the_page_of_commands_holds_every_command_and_option(site: Path) -> None:
