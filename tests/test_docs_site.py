@@ -110,6 +110,13 @@ def test_the_page_for_python_holds_what_a_user_calls(site: Path) -> None:
     assert ":func:" not in text
 
 
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^):#\s]+)\)", text)
+    assert len(links) > 30
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
 def test_links_out_of_the_documentation_lead_to_the_repository(site: Path) -> None:
     text = (site / "cluster.html").read_text(encoding="utf-8")
     link = "https://github.com/genreflow/genreflow/blob/main/profiles/slurm/config.yaml"
