@@ -34,6 +34,10 @@ def test_an_empty_file_means_defaults(tmp_path):
     assert load(path) == Params()
 
 
+def test_params_yaml_as_it_comes_says_the_defaults():
+    assert load(ROOT / "params.yaml") == Params()
+
+
 @pytest.mark.parametrize(
     ("path", "render"),
     [

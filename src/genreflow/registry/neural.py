@@ -17,7 +17,7 @@ class KerasSection(ModelSection):
     """What all Keras models share."""
 
     epochs: PositiveInt = Field(
-        30, description="Epochs, each of as many windows as training tracks have."
+        20, description="Epochs, each of as many windows as training tracks have."
     )
     batch_size: PositiveInt = Field(32, description="Windows per step.")
     learning_rate: PositiveFloat = Field(
