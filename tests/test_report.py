@@ -126,7 +126,7 @@ def test_the_page_and_the_card_show_calibration_before_and_after(run: Run, page:
     metrics = read_json(run.evaluation / "metrics.json")
     for model in (*run.models, "ensemble"):
         before, after = (f"{metrics[model]['track'][k]:.3f}" for k in ("ece", "ece_calibrated"))
-        assert f"<h4>{model} <span>ECE {before} → {after}</span></h4>" in page
+        assert f"<b>{model}</b> <span>ECE {before} → {after}</span>" in page
     assert "the set is closed" in page
     card = (run.report / "model_cards" / "cnn.md").read_text()
     ece = metrics["cnn"]["track"]["ece_calibrated"]

@@ -16,6 +16,7 @@ from genreflow.commands.compare import compare
 from genreflow.commands.predict import predict
 from genreflow.commands.similar import similar
 from genreflow.commands.tag import tag
+from genreflow.commands.watch import watch
 from genreflow.errors import GenreflowError
 
 if TYPE_CHECKING:
@@ -222,6 +223,7 @@ def leaderboard(
 
 
 app.command()(compare)
+app.command()(watch)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from snakemake import persistence
+from snakemake.settings.types import Quietness
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -16,7 +17,17 @@ sys.path.insert(0, SOURCE)
 inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [SOURCE, *inherited])))
 
-from genreflow import clock, disk, leftovers, machine, runlock, slurm, stages
+from genreflow import (
+    clock,
+    disk,
+    leftovers,
+    machine,
+    progress,
+    runlock,
+    slurm,
+    stages,
+    tracking,
+)
 from genreflow import params as parameters
 from genreflow.corpus.digest import files_digest, shard_digests
 from genreflow.corpus.scan import list_shards
@@ -88,6 +99,7 @@ onstart:
         for folder in ("results", ".cache"):
             disk.check_writable(Path(folder))
         stages.check_encoders(PARAMS, GENRES, Path("results"))
+        tracking.chosen()
         runlock.hold(Path.cwd())
         runlock.keep_dvc_out(Path.cwd())
         if workflow.touch:  # old results would pass for those of new parameters
@@ -99,6 +111,10 @@ onstart:
         # Of runs that were killed; DVC would record them with the folders that they lie in.
         for folder in ("results", "workflow", ".cache", *COPIES):
             remove_unfinished(Path(folder))
+        # A person at a terminal sees how far networks are, unless asked for quiet.
+        quiet = workflow.output_settings.quiet or set()
+        if sys.stderr.isatty() and not quiet & {Quietness.ALL, Quietness.PROGRESS}:
+            progress.Teller(Path("results"), sys.stderr).start()
 
 
 def tell_what_slurm_did(logs):

@@ -48,11 +48,14 @@ class Checkpoint:
 
     Attributes
     ----------
+    folder
+        The same.
     seconds_before
         What the training had taken when the state was written that it goes on from [s].
     """
 
     def __init__(self, folder: Path, params: Mapping[str, Any], inputs: Sequence[Path]) -> None:
+        self.folder = folder
         self.seconds_before = 0.0
         self._path = folder / _FILE
         self._params = params
@@ -72,7 +75,7 @@ class Checkpoint:
         made_with = {**self._params, "inputs": digests, "libraries": dict(libraries)}
         self._stamp = Stamp(kind="training state", params=made_with)
         self._started = self._next = time.monotonic()
-        remove_unfinished(self._path.parent)
+        remove_unfinished(self.folder)
         if not self._path.exists():
             return None
         try:
@@ -122,10 +125,9 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the state, and the folders around it that it leaves empty."""
-        folder = self._path.parent
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
-            for parent in (folder.parent, folder.parent.parent):
+            for parent in (self.folder.parent, self.folder.parent.parent):
                 parent.rmdir()
 
 

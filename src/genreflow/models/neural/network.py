@@ -20,6 +20,7 @@ from genreflow.models.base import Examples, FitResult, Model, ModelFileError
 from genreflow.models.choosing import Choices, mean_temperature
 from genreflow.models.moments import moments
 from genreflow.models.neural.batches import WindowBatches
+from genreflow.models.neural.live import live_callbacks
 from genreflow.models.neural.resuming import Resuming
 from genreflow.models.reading import REMEDY, reading
 from genreflow.models.temperature import temperature_of
@@ -145,9 +146,12 @@ class KerasModel(KerasNetwork[P]):
         return FitResult(int(self.network.count_params()), best=best)
 
     def _train(self, train: Examples, valid: Examples | None) -> keras.callbacks.History:
-        batches, schedule = self.begin(train)
         history = keras.callbacks.History()
-        callbacks = [_Epochs(self, batches, valid, schedule), history]
+        shown = []
+        if self.checkpoint:
+            shown = live_callbacks(self.checkpoint.folder, history, self.params.epochs)
+        batches, schedule = self.begin(train)
+        callbacks = [_Epochs(self, batches, valid, schedule), history, *shown]
         first = 0
         if self.checkpoint:
             resuming = Resuming(self.checkpoint, history)
