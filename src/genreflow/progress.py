@@ -20,7 +20,7 @@ INTERVAL = 15.0
 """Least time between two lines about one training [s]."""
 
 _RECENT = 5
-"""Epochs whose times say how long the rest will take; the first ones compile and read."""
+"""Epochs whose times say how long the rest will take."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Training:
     loss, val_accuracy
         Of the last epoch; None where nothing is held out.
     seconds_left
-        About how long the rest takes [s]; None where no epoch's time is known.
+        About how long the rest takes [s]; None before two epochs are timed.
     written
         When the last epoch ended [s since 1970].
     """
@@ -82,7 +82,8 @@ def under_way(results: Path) -> list[Training]:
 def _training(path: Path, rows: list[dict[str, str]], written: float) -> Training:
     last = rows[-1]
     epoch, epochs = int(last["epoch"]), int(last["epochs"])
-    times = [float(row["seconds"]) for row in rows if row["seconds"]][-_RECENT:]
+    # The first epoch after a start compiles and reads, and says nothing of the others.
+    times = [float(row["seconds"]) for row in rows if row["seconds"]][1:][-_RECENT:]
     held_out = last.get("val_accuracy")
     return Training(
         model=path.parent.parent.name,
