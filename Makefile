@@ -8,10 +8,10 @@ INSTALL = $(BIN)/uv pip install --quiet --python .venv --compile-bytecode$(if $(
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs screenshots fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
+.PHONY: help run test test-fast test-lowest lint docs screenshots fuzz slurm audit sync record prune unlock gtzan transfer bench gpu lock params
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
 	@$(BIN)/snakemake --quiet host reason --cores all $(ARGS)
@@ -20,14 +20,27 @@ run: .venv/.installed ## Run the pipeline on all cores and print the leaderboard
 test: lint ## Run the linters and all tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-lint: .venv/.installed-dev ## Check format, style, types and the workflow
+# What is left out is marked; tests/marks.py sees to it that no test forgets to say so.
+test-fast: .venv/.installed-dev ## Run the fast tests: no Snakemake, DVC, browser or network trained
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not (slow or workflow or browser or real_audio)" $(ARGS)
+
+test-lowest: .venv/bin/uv ## Run the fast tests with the lowest versions that pyproject.toml allows (2.5 GB)
+	$(BIN)/uv run --quiet --isolated --no-project --python .venv/bin/python --resolution lowest-direct --with-editable '.[dev]' \
+	  pytest --numprocesses 2 --dist loadfile -m "not (slow or workflow or browser or real_audio)" $(ARGS)
+
+lint: .venv/.installed-dev ## Check format, style, types, spelling, the workflow and GitHub's files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/numpydoc lint $$(find src -name '*.py')
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell . .github
 	$(BIN)/hadolint Containerfile
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@# All rules share the environment that Snakemake runs in, so there is none to name for each.
 	$(BIN)/snakemake --lint text 2>&1 | grep '^    \* ' | grep -v 'Specify a conda environment' && exit 1 || true
 
