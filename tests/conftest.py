@@ -21,6 +21,8 @@ from filelock import FileLock
 
 from genreflow import registry
 
+pytest_plugins = ["tests.marks"]
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 

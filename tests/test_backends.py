@@ -17,6 +17,8 @@ from genreflow.training import train
 from tests.conftest import ROOT
 from tests.synthetic_features import Corpus, make_corpus
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ("cnn", "lstm", "resnet50")
 BACKENDS = {"jax": NETWORKS[:1], "torch": NETWORKS}
 """And what is trained on them; JAX takes a minute to compile the other two for a processor."""

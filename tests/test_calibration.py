@@ -22,6 +22,8 @@ from genreflow.store import tables
 from genreflow.store.files import read_csv, read_json
 from tests.synthetic_results import GENRES, Run, evaluate_run, make_run
 
+pytestmark = pytest.mark.slow
+
 FOUR = ("a", "b", "c", "d")
 
 

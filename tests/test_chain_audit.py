@@ -26,6 +26,8 @@ from genreflow.tracks.manifest import collect_tracks
 from genreflow.tracks.splits import make_splits
 from tests.test_traces import RATE, music
 
+pytestmark = pytest.mark.slow
+
 _GENRES = ("jazz", "metal")
 _EACH = 20
 _PARAMS: dict[str, Any] = {"tracks": {"near_duplicates": False}}

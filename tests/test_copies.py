@@ -39,6 +39,8 @@ from genreflow.studies.naive import naive_protocol
 from genreflow.training import Fitted, fit, open_features, train
 from tests.synthetic_features import GENRES, Corpus, list_tracks, make_corpus
 
+pytestmark = pytest.mark.slow
+
 CLASSICAL = ["svm_mel", "xgb_mel", "svm_handcrafted", "xgb_handcrafted"]
 COPIES = ("band", "tone")
 

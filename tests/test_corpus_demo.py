@@ -34,6 +34,8 @@ from genreflow.params import Demo, Params, Tracks
 from genreflow.studies.chain_audit import FILES, audit
 from genreflow.tracks.duplicates import near_duplicates
 
+pytestmark = pytest.mark.slow
+
 SHORT = Demo(tracks_per_genre=4, seconds=2.0)
 DEMO = Demo()
 TRACKS = [(genre, number) for genre in DEMO_GENRES for number in range(DEMO.tracks_per_genre)]

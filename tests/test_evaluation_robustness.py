@@ -24,6 +24,8 @@ from genreflow.store.files import read_csv
 from genreflow.store.stamp import StaleArtifactError
 from tests.synthetic_results import GENRES, Run, make_run
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("xgb_mel", "cnn")
 ASKED = ("treble_up", "quieter", "mp3_64")
 """Not in the order of the registry."""

@@ -16,6 +16,8 @@ from genreflow.store.stamp import StaleArtifactError
 from genreflow.store.tables import read_table
 from tests.synthetic_results import FEATURES, GENRES, Run, explore_run, make_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:

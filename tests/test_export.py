@@ -33,6 +33,8 @@ from genreflow.training import train
 from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
 
+pytestmark = pytest.mark.slow
+
 WINDOWS = ("svm_mel", "xgb_mel", "cnn", "lstm", "resnet50")
 TRACKS = (
     "svm_handcrafted",

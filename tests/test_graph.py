@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from dvc.repo import Repo
 
 from genreflow.params import Params, load
 from genreflow.registry import FEATURES, MODELS
 from genreflow.steps import STEPS, own_sections, takes_part
 from tests.conftest import HELPERS, ROOT, Project, pretend_encoders
+
+pytestmark = pytest.mark.workflow
 
 NOT_TRACKED = {"report": "shows timings"}
 BY_CONTENT = {"data/unknown": "strangers"}
@@ -80,6 +81,8 @@ def rules(project):
 @pytest.fixture(scope="module")
 def stages(project):
     """All stages that are rules, by the name of the rule."""
+    from dvc.repo import Repo
+
     names = {step.stage: step.name for step in STEPS.values()}
     with Repo(str(project.folder)) as repo:
         named = {stage.name: stage for stage in repo.index.stages}

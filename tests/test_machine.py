@@ -10,8 +10,6 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from snakemake.api import SnakemakeApi
-from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
 
 from genreflow import machine
 from genreflow.registry import MODELS
@@ -112,6 +110,9 @@ def project(tmp_path_factory) -> Project:
 @contextlib.contextmanager
 def workflow_of(project: Project, target: str = "all", **settings):
     """Parse the workflow in this process, where a test can say what machine this is."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import DAGSettings, OutputSettings, Quietness, ResourceSettings
+
     here = Path.cwd()
     quiet = io.StringIO()
     try:

@@ -13,6 +13,8 @@ from genreflow.models.base import Examples
 from genreflow.models.neural.batches import WindowBatches, curves, draw, mask, mix, warp
 from genreflow.registry.cnn import CnnSection
 
+pytestmark = pytest.mark.slow
+
 
 def examples(windows_per_track: list[int]) -> Examples:
     """Return windows whose value is their row, of tracks that alternate between two genres."""

@@ -23,6 +23,8 @@ from genreflow.store.archive import read_members, write_members
 from genreflow.training import train
 from tests.synthetic_features import make_corpus
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("svm_mel", "xgb_mel", "svm_handcrafted", "xgb_handcrafted", "cnn")
 OF_FORMAT = {
     "model.skops": ("svm_mel", "svm_handcrafted", "xgb_handcrafted"),

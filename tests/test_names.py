@@ -31,6 +31,8 @@ from tests.conftest import Project, plan
 from tests.synthetic_features import make_corpus
 from tests.synthetic_results import evaluate_run, explore_run, make_run
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = (
     "=cmd|' 'C calc'!A0",
     "$(touch made)",

@@ -16,6 +16,8 @@ from genreflow.fingerprints import write as fingerprints
 from genreflow.params import parse
 from genreflow.tracks.manifest import collect_tracks
 
+pytestmark = pytest.mark.slow
+
 SHARDS = 300
 RATE = 8000
 PARAMS = parse(

@@ -29,6 +29,8 @@ from genreflow.store import tables
 from genreflow.store.files import read_csv, read_json
 from tests.synthetic_results import GENRES, Run, evaluate_run, explore_run, make_run
 
+pytestmark = pytest.mark.slow
+
 ALONE = ("xgb_mel", "cnn", "svm_handcrafted")
 OUTSIDE = ("svm_embedding", "svm_fusion")
 ENCODERS = ("musicnn-msd", "vgg-msd")

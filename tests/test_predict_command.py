@@ -19,6 +19,8 @@ from genreflow.columns import OF_ANSWERS
 from tests.hearing import COMMAND, make_songs, trained
 from tests.synthetic_features import GENRES, RATE, make_corpus
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):

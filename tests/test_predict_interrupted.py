@@ -21,6 +21,8 @@ from genreflow.prediction.resume import Resumed, ResumeError
 from tests.hearing import COMMAND, make_songs, trained
 from tests.synthetic_features import GENRES, make_corpus
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):

@@ -12,6 +12,8 @@ from genreflow import registry
 from genreflow.registry.entry import RegistryError
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 ENTRY = '''
 from genreflow.registry.entry import ModelEntry, ModelSection
 from pydantic import Field

@@ -32,6 +32,8 @@ from genreflow.training import open_features, train
 from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus
 
+pytestmark = pytest.mark.slow
+
 MODELS = (
     "svm_mel",
     "xgb_mel",

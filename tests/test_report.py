@@ -53,6 +53,8 @@ from tests.synthetic_results import (
     unknown_found,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def finished(results: Path, **options: object) -> Run:
     """Return a run of which the report alone is missing."""

@@ -19,6 +19,8 @@ from genreflow.training import train
 from tests.conftest import ROOT
 from tests.synthetic_features import Corpus, make_corpus
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "cnn": {"epochs": 6, "dropout": 0.5},
     "lstm": {"epochs": 3, "optimizer": "sgd"},

@@ -31,6 +31,8 @@ from genreflow.store.stamp import StaleArtifactError
 from genreflow.training import train
 from tests.synthetic_features import GENRES, Corpus, make_corpus, sound_of
 
+pytestmark = pytest.mark.slow
+
 TESTED = sorted(f"{genre}/{i}.wav" for genre in GENRES for i in (8, 9))
 
 

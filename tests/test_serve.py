@@ -35,6 +35,8 @@ from tests.conftest import ROOT
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
 from tests.test_report_browser import contrast, variable
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("xgb_mel", "svm_handcrafted")
 LIMITS = Limits(megabytes=2, minutes=1.5, jobs=2)
 

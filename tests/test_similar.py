@@ -21,6 +21,8 @@ from genreflow.store import tables
 from genreflow.store.stamp import StaleArtifactError
 from tests.synthetic_features import GENRES, RATE, list_tracks, make_corpus, sound_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):

@@ -191,6 +191,7 @@ def gpus_asked_of_slurm(jobs) -> dict[str, set[str]]:
     return dict(asked)
 
 
+@pytest.mark.workflow
 def test_told_of_gpus_networks_ask_slurm_for_one_each_and_nothing_else_does(tmp_path):
     with planned(tmp_path, gpu=2) as jobs:
         asked = gpus_asked_of_slurm(jobs)
@@ -207,11 +208,13 @@ def test_told_of_gpus_networks_ask_slurm_for_one_each_and_nothing_else_does(tmp_
     assert {"train_cnn", "refit_cnn"} <= networks & asked.keys()
 
 
+@pytest.mark.workflow
 def test_told_of_none_no_job_asks_slurm_for_a_gpu(plan_for_cluster):
     assert set().union(*gpus_asked_of_slurm(plan_for_cluster).values()) == {""}
 
 
 @pytest.mark.parametrize("attempt", [1, 3])
+@pytest.mark.workflow
 def test_every_job_asks_for_the_time_of_its_step_and_more_each_time(plan_for_cluster, attempt):
     for job in plan_for_cluster:
         job.attempt = attempt

@@ -24,6 +24,8 @@ from genreflow.evaluation.intervals import (
 from genreflow.evaluation.significance import mcnemar_p, paired_p
 from genreflow.params import Evaluation
 
+pytestmark = pytest.mark.slow
+
 CONFIDENCE = 0.95
 N_GENRES = 10
 

@@ -25,6 +25,8 @@ from genreflow.studies.corpus_size import corpus_size_curve
 from genreflow.studies.ungrouped import ungrouped_protocol
 from genreflow.tracks.splits import make_splits
 
+pytestmark = pytest.mark.slow
+
 _RATE = 8000
 _GENRES = ("a", "b")
 _ARTISTS, _EACH = 4, 5

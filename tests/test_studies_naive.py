@@ -19,6 +19,8 @@ from genreflow.params import Naive, Params
 from genreflow.store import tables
 from genreflow.studies.naive import naive_protocol
 
+pytestmark = pytest.mark.slow
+
 PARAMS = Params.model_validate(
     {
         "audio": {"sample_rate": 8000},

@@ -19,6 +19,8 @@ from genreflow.prediction.tags import TagError, read_genre, write_genre
 from tests.hearing import trained
 from tests.synthetic_features import RATE, make_corpus
 
+pytestmark = pytest.mark.slow
+
 WITH_SNDFILE = ["mp3", "flac", "ogg", "opus", "wav", "aiff"]
 WITH_FFMPEG = ["m4a", "wma", "wv"]
 HAS_FFMPEG = shutil.which("ffmpeg") is not None

@@ -8,6 +8,8 @@ import pytest
 
 from tests.synthetic_features import make_corpus
 
+pytestmark = pytest.mark.slow
+
 JOB = """
 import json, sys, time
 from pathlib import Path

@@ -29,6 +29,8 @@ from genreflow.store.stamp import StaleArtifactError
 from genreflow.training import TrainingError, train
 from tests.synthetic_features import GENRES, Corpus, make_corpus
 
+pytestmark = pytest.mark.slow
+
 QUICK = [name for name in registry.MODELS if name != "resnet50"]
 
 

@@ -24,6 +24,8 @@ from genreflow.studies.listener import Heard, score
 from genreflow.studies.unknown import left_out, unheard, unknown_music
 from tests.synthetic_features import RATE, Corpus, make_corpus, sound_of
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "xgb_mel": {"n_estimators": 30, "windows_per_track": 3, "colsample_bytree": 0.5},
     "svm_handcrafted": {"inner_folds": 2, "selected_fraction": [1.0], "C": [10.0]},

@@ -23,6 +23,8 @@ from genreflow.params import Params, ParamsError, load, parse
 from genreflow.tracks.listings import ListingError, read_listing
 from tests.conftest import set_param
 
+pytestmark = pytest.mark.slow
+
 DEFAULTS = Params().model_dump(mode="json")
 
 quickly = settings(
