@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from genreflow import __version__
 from genreflow.commands.compare import compare
 from genreflow.commands.predict import predict
 from genreflow.commands.similar import similar
@@ -67,7 +68,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Reproducible music genre classification: one pipeline, many models, one comparison.",
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or fetch one.")
 app.add_typer(corpus_app, name="corpus")
@@ -75,6 +75,24 @@ workflow_app = typer.Typer(no_args_is_help=True, help="What DVC's stages and `ma
 app.add_typer(workflow_app, name="workflow", hidden=True)
 
 RESULTS = Path("results")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"genreflow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Reproducible music genre classification: one pipeline, many models, one comparison."""
 
 
 LabelsOption = Annotated[

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from genreflow.errors import GenreflowError
 from genreflow.nested import flatten
 from genreflow.params import Params, load
 from genreflow.registry import BASELINE, BUILT_IN, FEATURES, MODELS
@@ -185,8 +186,20 @@ def _scalar(value: Any) -> str:
 
 
 def write_all() -> None:
-    """Write everything into the current repository; the values in ``params.yaml`` are kept."""
-    write_text(params_yaml(load(PARAMS) if PARAMS.exists() else None), PARAMS)
+    """Write everything into the current repository; the values in ``params.yaml`` are kept.
+
+    Raises
+    ------
+    GenreflowError
+        The current folder is no clone of genreflow's repository. Nothing is written.
+    """
+    params = load(PARAMS) if PARAMS.exists() else None
+    if not README.is_file():
+        raise GenreflowError(
+            f"{README}: not found in {Path.cwd()}; expected a clone of genreflow's repository, "
+            "whose files are made anew. Change into one, and run `make params` there."
+        )
+    write_text(params_yaml(params), PARAMS)
     write_text(json_schema(), SCHEMA)
     write_text(reruns_page(), RERUNS)
     write_text(readme(README.read_text(encoding="utf-8")), README)
