@@ -6,10 +6,21 @@ from dataclasses import astuple
 from pathlib import Path
 
 from snakemake import persistence
+from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import Quietness
 from snakemake.utils import min_version
 
 min_version("9.20")
+
+# The digests that decide what is made anew are of the code in this folder.
+if (
+    not os.path.samefile(workflow.basedir, os.getcwd())
+    or not Path("workflow/scripts/train.py").is_file()
+):
+    raise WorkflowError(
+        "genreflow runs in a clone of its own and as no module of another workflow: clone it, change "
+        "into it, and edit params.yaml there (config/README.md)"
+    )
 
 # The code that runs is the code beside this workflow, installed or not, here and in every job.
 SOURCE = str(Path(workflow.basedir, "src"))
