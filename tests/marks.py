@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,21 +65,55 @@ def loaded() -> set[str]:
     return {name for name in MARK_OF_PACKAGE if name in sys.modules}
 
 
-@pytest.fixture(autouse=True)
-def marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test without the mark of the programs and packages that it uses."""
-    marks = {mark.name for mark in request.node.iter_markers()}
-    start = subprocess.Popen.__init__
+@dataclass
+class _Running:
+    """The marks of the test that runs (None between tests), and what was loaded before it."""
 
-    def watched(process: "subprocess.Popen[Any]", args: Any, *rest: Any, **options: Any) -> None:
-        if wanted := missing_mark(args, marks):
-            process.returncode = 1  # so that nobody waits for it
-            pytest.fail(f"starts {args}: mark it @pytest.mark.{wanted}")
-        start(process, args, *rest, **options)
+    marks: set[str] | None = None
+    before: set[str] = field(default_factory=set)
 
-    monkeypatch.setattr(subprocess.Popen, "__init__", watched)
-    before = loaded()
-    yield
-    lacking = {MARK_OF_PACKAGE[name]: name for name in loaded() - before}
-    for wanted in lacking.keys() - marks:
+
+_running = _Running()
+_start = subprocess.Popen.__init__
+
+
+def _watched(process: "subprocess.Popen[Any]", args: Any, *rest: Any, **options: Any) -> None:
+    if _running.marks is not None and (wanted := missing_mark(args, _running.marks)):
+        process.returncode = 1  # so that nobody waits for it
+        pytest.fail(f"starts {args}: mark it @pytest.mark.{wanted}")
+    _start(process, args, *rest, **options)
+
+
+def pytest_configure() -> None:
+    """Look at every program that is started; fixtures of a module start some before its tests."""
+    subprocess.Popen.__init__ = _watched  # type: ignore[method-assign]
+
+
+def pytest_unconfigure() -> None:
+    """Let programs start as before."""
+    subprocess.Popen.__init__ = _start  # type: ignore[method-assign]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Remember whose fixtures and body come now."""
+    _running.marks = {mark.name for mark in item.iter_markers()}
+    _running.before = loaded()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Fail a test without the mark of a package that it, or a fixture of it, was first to load."""
+    result = yield
+    lacking = {MARK_OF_PACKAGE[name]: name for name in loaded() - _running.before}
+    for wanted in lacking.keys() - (_running.marks or set()):
         pytest.fail(f"imports {lacking[wanted]}: mark it @pytest.mark.{wanted}")
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Let fixtures end what they started."""
+    _running.marks = None
+    return (yield)

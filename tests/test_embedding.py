@@ -225,6 +225,7 @@ def test_one_encoder_needs_no_brackets():
     assert Embedding.model_validate({"encoder": "vgg-mtt"}).encoder == ["vgg-mtt"]
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_there_are_named_with_what_fetches_them(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EncoderError, match=r"data/encoders/vgg-msd\.npz.*`make transfer`"):

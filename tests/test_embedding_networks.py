@@ -18,6 +18,8 @@ from genreflow.features.embedding.convert import convert
 from genreflow.features.embedding.weights import ENCODERS, LAYERS, load
 from genreflow.registry.embedding import BUILT_IN
 
+pytestmark = pytest.mark.slow
+
 RATE = musicnn.SAMPLE_RATE
 SMALL = ("musicnn-mtt", "vgg-mtt", "vgg-msd")
 """One of each way to compute, and of each list of tags."""
