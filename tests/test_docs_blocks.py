@@ -78,6 +78,7 @@ def test_every_block_says_its_language_and_text_hides_no_command() -> None:
     assert [block.page for block in of("js")] == ["export.md"]
 
 
+@pytest.mark.workflow
 @pytest.mark.parametrize("command", dict.fromkeys(commands()), ids=str)
 def test_every_command_is_one_that_its_program_takes(command: Command) -> None:
     check = CHECKS.get(command.program)
