@@ -132,7 +132,9 @@ def test_every_block_in_yaml_is_parameters(block: Block, tmp_path: Path) -> None
 @pytest.fixture
 def music(built: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A finished project with what the examples name; the best model is one without TensorFlow."""
-    folder = built.copy(tmp_path / "project").folder
+    project = built.copy(tmp_path / "project")
+    project.git("commit", "-q", "--allow-empty", "-m", "A later commit, to compare with HEAD~1")
+    folder = project.folder
     index = folder / "results/release/index.json"
     index.write_text(json.dumps(json.loads(index.read_text()) | {"best": "svm_handcrafted"}))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
