@@ -25,6 +25,8 @@ from genreflow.store.tables import write_table
 from tests.conftest import ROOT
 from tests.synthetic_results import evaluate_run, make_run
 
+pytestmark = pytest.mark.workflow
+
 MODELS = ("svm_mel", "xgb_mel", "svm_handcrafted")
 GENRES = ("blues", "metal", "pop")
 STAGES = {

@@ -49,6 +49,7 @@ def trained(corpus, tmp_path_factory) -> tuple[Job, list[pd.DataFrame]]:
     return job, seen
 
 
+@pytest.mark.slow
 def test_the_history_grows_epoch_by_epoch(trained):
     job, seen = trained
     assert [len(table) for table in seen] == list(range(1, EPOCHS + 1))
@@ -61,6 +62,7 @@ def test_the_history_grows_epoch_by_epoch(trained):
     assert not job.state.exists()
 
 
+@pytest.mark.slow
 def test_a_training_that_goes_on_shows_what_came_before(corpus, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHARE", float("inf"))
     job = Job(corpus, "cnn", tmp_path)
@@ -82,6 +84,7 @@ def test_a_training_that_goes_on_shows_what_came_before(corpus, trained, tmp_pat
     assert job.left == trained[0].left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", ["tensorboard", "dvclive", "mlflow"])
 def test_a_tool_gets_each_epoch_and_the_bytes_stay_the_same(
     tool, corpus, trained, tmp_path, monkeypatch
@@ -126,6 +129,7 @@ def of_mlflow(folder: Path) -> list[float]:
 RECORDED = {"tensorboard": of_tensorboard, "dvclive": of_dvclive, "mlflow": of_mlflow}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_and_a_full_disk_end_no_training(
     corpus, trained, tmp_path, monkeypatch, caplog
 ):
@@ -151,6 +155,7 @@ def test_a_server_that_is_down_and_a_full_disk_end_no_training(
     assert "history.csv: can't be written (No space left on device); going on" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_tool_that_does_not_even_start_is_done_without(tmp_path, monkeypatch, caplog):
     from genreflow.models.neural.live import Tracked
 
@@ -165,6 +170,7 @@ def test_a_tool_that_does_not_even_start_is_done_without(tmp_path, monkeypatch, 
     assert caplog.text.count("mlflow has failed (ConnectionError('going on: True'))") == 1
 
 
+@pytest.mark.slow
 def test_a_tool_that_is_not_there_ends_a_training_before_it_begins(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv(tracking.VARIABLE, "mlflow")
     monkeypatch.setattr(tracking, "find_spec", lambda _: None)
