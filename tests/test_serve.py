@@ -351,9 +351,9 @@ def served(models, folder, *options):
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_the_server_ends_at_once_and_leaves_no_process_behind(models, tmp_path, ending):
-    tone = 0.2 * np.sin(np.arange(3600 * RATE))
-    soundfile.write(tmp_path / "hour.wav", tone, RATE, subtype="PCM_16")
-    content = (tmp_path / "hour.wav").read_bytes()
+    second = (6000 * np.sin(np.arange(RATE))).astype(np.int16)
+    soundfile.write(tmp_path / "hours.wav", np.tile(second, 4 * 3600), RATE)
+    content = (tmp_path / "hours.wav").read_bytes()
     temporary = tmp_path / "temporary"
     temporary.mkdir()
 
@@ -362,7 +362,10 @@ def test_the_server_ends_at_once_and_leaves_no_process_behind(models, tmp_path, 
             return httpx.post(f"{address}/api/predict", content=content, timeout=60).status_code
 
     with (
-        served(models, temporary, "--max-minutes", "90", "--jobs", "1") as (server, address),
+        served(models, temporary, "--max-minutes", "300", "--max-mb", "300", "--jobs", "1") as (
+            server,
+            address,
+        ),
         ThreadPoolExecutor(1) as threads,
     ):
         waiting = threads.submit(upload, address)
