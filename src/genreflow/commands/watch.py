@@ -43,8 +43,7 @@ def _table(results: Path) -> Table:
 
     table = Table(caption="Networks alone have epochs; logs of all jobs are in results/logs.")
     for name in ("Model", "Fold", "Epoch", "Loss", "Validation", "Left", "Last epoch ended"):
-        left = name == "Model"
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=True)
     now = time.time()
     for one in under_way(results):
         table.add_row(
