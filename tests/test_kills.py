@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import random
 import re
@@ -10,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -71,10 +72,23 @@ def project(new, tmp_path) -> Project:
     return new.copy(tmp_path / "project")
 
 
+def files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield files with their dates, however many a run makes and removes meanwhile."""
+    for parent, _, names in os.walk(folder):
+        for path in map(Path(parent).joinpath, names):
+            with contextlib.suppress(FileNotFoundError):
+                yield path, path.stat().st_mtime_ns
+
+
 def jobs_done(project: Project) -> set[tuple[Path, int]]:
     """Return what each job writes last, with its date."""
-    costs = (project.folder / "results/benchmarks").rglob("*.json")
-    return {(path, path.stat().st_mtime_ns) for path in costs if not path.name.startswith(".")}
+    costs = files_below(project.folder / "results/benchmarks")
+    return {(path, date) for path, date in costs if not path.name.startswith(".")}
+
+
+def is_writing(project: Project) -> bool:
+    """Tell whether a job is in the middle of writing a file."""
+    return any(path.match(TEMPORARY) for path, _ in files_below(project.folder / "results"))
 
 
 def outputs_under_way(project: Project) -> set[str]:
@@ -107,8 +121,7 @@ def killed_at_some_moment(project: Project, command: list[str], dice: random.Ran
         if dice.random() < 0.5:
             until(lambda: False, run, dice.uniform(0, 1))
         else:
-            results = project.folder / "results"
-            until(lambda: any(results.rglob(TEMPORARY)), run, 5)
+            until(lambda: is_writing(project), run, 5)
         if run.poll() is not None:
             assert run.returncode == 0 or cut_off(project), project.said
             return False
