@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,16 @@ pytestmark = pytest.mark.workflow
 
 MODELS = ("svm_mel", "xgb_mel", "svm_handcrafted")
 GENRES = ("blues", "metal", "pop")
-STAGES = {
-    "stages": {
-        "evaluate": {
-            "cmd": "true",
-            "params": [{"workflow/code.json": ["train_svm_mel", "evaluate"]}],
-            "outs": ["results/evaluation", "results/splits.parquet", "results/tracks.parquet"],
-        }
-    }
-}
+
+
+def write_stages(digests: Mapping[str, str]) -> None:
+    """Write stages as the pipeline has them: all steps' code is recorded, the demo's apart."""
+    steps = sorted(digests.keys() - {"demo"})
+    outs = ["results/evaluation", "results/splits.parquet", "results/tracks.parquet"]
+    evaluate = {"cmd": "true", "params": [{"workflow/code.json": steps}], "outs": outs}
+    demo = {"cmd": "true", "wdir": "..", "params": [{"workflow/code.json": ["demo"]}]}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": evaluate}}))
+    Path("workflow/dvc.yaml").write_text(yaml.safe_dump({"stages": {"demo": demo}}))
 
 
 def results(**edits: Any) -> Params:
@@ -48,6 +49,10 @@ def results(**edits: Any) -> Params:
     evaluate_run(run)
     Path("params.yaml").write_text(yaml.safe_dump(run.params.model_dump(mode="json")))
     return run.params
+
+
+def write_code(digests: Mapping[str, str]) -> None:
+    Path("workflow/code.json").write_text(json.dumps(digests))
 
 
 def git(*arguments: str) -> str:
@@ -69,14 +74,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with contextlib.chdir(folder):
         git("init", "-q", "-b", "main")
         Repo.init(".").close()
-        Path("dvc.yaml").write_text(yaml.safe_dump(STAGES))
         params = results()
         shutil.copytree(ROOT / "workflow/scripts", "workflow/scripts")
-        digests = stages.step_digests(params) | {"train_svm_mel": "another"}
-        Path("workflow/code.json").write_text(json.dumps(digests))
+        digests = stages.step_digests(params)
+        write_stages(digests)
+        write_code(digests | {"train_svm_mel": "another", "embedding": "another"})
         record("First run")
         git("tag", "first")
         results(skill={"svm_mel": 6.0}, sections={"models": {"svm_mel": {"n_components": 9}}})
+        write_code(digests)
         record("Second run")
         yield folder
 
@@ -132,7 +138,7 @@ def test_parameters_and_code_that_differ_are_named(there: Path) -> None:
     code, said = compare("first")
     assert code == 0, said
     assert re.search(r"models.svm_mel.n_components: \d+ → 9", said)
-    assert "Steps with other code: train_svm_mel" in said
+    assert "Steps with other code: train_svm_mel.\n" in said, "no word of steps without a part"
     page = Path("results/compare/index.html").read_text(encoding="utf-8")
     assert "models.svm_mel.n_components" in page
     assert "First run" in page
@@ -143,7 +149,20 @@ def test_a_run_beside_itself_has_not_changed(there: Path) -> None:
     code, said = compare("HEAD")
     assert code == 0, said
     assert "Every track is decided as at HEAD" in said
+    assert "No step's code differs." in said
     assert "Parameters that differ: 0." in said
+
+
+def test_steps_that_one_pipeline_lacks_are_named(here: Path) -> None:
+    digests = json.loads(Path("workflow/code.json").read_text())
+    del digests["train_svm_mel"]
+    digests["train_forest"] = "of then"
+    write_stages(digests)
+    write_code(digests)
+    record("Other models")
+    code, said = compare("HEAD")
+    assert code == 0, said
+    assert "new steps: train_svm_mel; steps no more: train_forest." in said
 
 
 def test_other_tracks_are_shown_beside_each_other_and_not_tested(here: Path) -> None:

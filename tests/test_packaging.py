@@ -98,3 +98,23 @@ def test_no_tag_is_ahead_of_the_version():
     listed = subprocess.run(["git", "tag", "--merged"], cwd=ROOT, capture_output=True, text=True)
     tags = re.findall(r"^v(\d\S*)$", listed.stdout, re.MULTILINE)
     assert all(Version(tag) <= Version(genreflow.__version__) for tag in tags), tags
+
+
+def test_what_predicts_needs_no_module_that_windows_lacks():
+    """Locks are for those who make something."""
+    code = """
+import sys
+from importlib import import_module
+
+for module in ("fcntl", "resource", "pwd", "grp", "termios"):
+    sys.modules[module] = None
+from genreflow.registry import FEATURES, MODELS
+
+for model in MODELS.values():
+    for kind in model.reads:
+        import_module(FEATURES[kind].extractor)
+    import_module(model.module)
+import genreflow.cli, genreflow.commands.predict, genreflow.commands.tag
+genreflow.load
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

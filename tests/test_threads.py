@@ -152,3 +152,18 @@ def test_one_thread_does_all_the_work_and_more_share_it(tmp_path):
     least = {"blas": 0.9, "xgboost": 0.9, "tensorflow": 0.6}
     assert {name: share for name, share in shares[1].items() if share < least[name]} == {}
     assert {name: share for name, share in shares[2].items() if share > 0.7} == {}
+
+
+@pytest.mark.parametrize("package", ["genreflow.models", "genreflow.features.embedding"])
+@pytest.mark.parametrize("chosen", [None, "false"])
+def test_a_process_takes_of_a_gpu_what_it_needs_and_no_more(package, chosen, monkeypatch):
+    """Also one that only predicts; but whoever sets the variable decides."""
+    name = "TF_FORCE_GPU_ALLOW_GROWTH"
+    monkeypatch.delenv(name, raising=False)
+    if chosen:
+        monkeypatch.setenv(name, chosen)
+    code = f"import os, sys, {package}; print(os.environ[{name!r}], 'tensorflow' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert said.split() == [chosen or "true", "False"], "set before TensorFlow is loaded"

@@ -16,7 +16,6 @@ from scipy.special import log_softmax
 from genreflow import lineage, registry
 from genreflow.columns import column_of, genre_of
 from genreflow.evaluation.predictions import read_predictions
-from genreflow.models import runtime
 from genreflow.models.base import ModelFileError, Signature
 from genreflow.models.loading import create, load_model
 from genreflow.models.metadata import read_metadata
@@ -417,16 +416,3 @@ def test_weights_that_cannot_be_had_are_named_with_a_remedy(resnet, tmp_path):
         with pytest.raises(WeightsError, match=r"models\.resnet50\.weights: .*null") as error:
             resnet(str(path))
         assert path.name in str(error.value)
-
-
-def test_a_training_takes_of_a_gpu_what_it_needs_and_no_more(monkeypatch):
-    """Memory growth is on for each of them before any is used."""
-    import tensorflow as tf
-
-    grows = {"GPU:0": False, "GPU:1": True}
-    config = tf.config
-    monkeypatch.setattr(config, "list_physical_devices", lambda _: list(grows))
-    monkeypatch.setattr(config.experimental, "get_memory_growth", grows.get)
-    monkeypatch.setattr(config.experimental, "set_memory_growth", grows.__setitem__)
-    runtime.configure_keras(config.threading.get_intra_op_parallelism_threads(), 0)
-    assert grows == {"GPU:0": True, "GPU:1": True}

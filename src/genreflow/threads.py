@@ -1,4 +1,4 @@
-"""How numerical libraries behave: their threads, which decide the order of sums, and notices."""
+"""How numerical libraries behave: threads, which decide the order of sums, GPUs, and notices."""
 
 from __future__ import annotations
 
@@ -47,6 +47,16 @@ def quieten_tensorflow() -> None:
     exceptions all the same.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def share_gpus() -> None:
+    """Make Keras's backends, when they are loaded, take of a GPU's memory what they need.
+
+    Else the first process takes nearly all of it, and leaves nothing to whoever else is there:
+    other trainings, the other processes that predict.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 @contextmanager

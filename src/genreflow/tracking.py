@@ -6,7 +6,6 @@ made anew. The tools' own callbacks do the work.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from importlib.util import find_spec
@@ -20,7 +19,8 @@ VARIABLE = "GENREFLOW_TRACK"
 FOLDER = "tracking"
 """Where tools write, below the results."""
 
-_PACKAGES = {"tensorboard": "tensorboard", "dvclive": "dvclive", "mlflow": "mlflow"}
+_TOOLS = ("tensorboard", "dvclive", "mlflow")
+"""Each is the name of its package, too."""
 
 
 class TrackingError(GenreflowError):
@@ -38,11 +38,11 @@ def chosen() -> str:
     name = os.environ.get(VARIABLE, "")
     if not name:
         return ""
-    if name not in _PACKAGES:
+    if name not in _TOOLS:
         raise TrackingError(
-            f"{VARIABLE}={name}: no such tool; expected {', '.join(_PACKAGES)}, or nothing at all"
+            f"{VARIABLE}={name}: no such tool; expected {', '.join(_TOOLS)}, or nothing at all"
         )
-    if find_spec(_PACKAGES[name]) is None:
+    if find_spec(name) is None:
         raise TrackingError(
             f"{VARIABLE}={name}: the package isn't installed; install the extra with "
             "`.venv/bin/uv pip install --python .venv -e '.[tracking]'`, or unset the variable"
@@ -91,6 +91,8 @@ def _dvclive(folder: Path, going_on: bool) -> Any:
 
 
 def _mlflow(folder: Path) -> Any:
+    import fcntl  # which Windows lacks, where releases of networks are loaded, too
+
     import mlflow
     from mlflow.keras import MlflowCallback
 

@@ -89,9 +89,12 @@ def open_fingerprints(path: Path, expected: Stamp) -> Shard:
         start, hashes, frames, keys, star_track, star_frame = (
             _column(batch, name) for name in SCHEMA.names[1:]
         )
-        if not len(start) == len(track_id) + 1 or not len(hashes) == len(frames) == start[-1]:
-            raise ValueError("its landmarks contradict its tracks")
-        if start[0] != 0 or (np.diff(start) < 0).any():
+        if (
+            len(start) != len(track_id) + 1
+            or not len(hashes) == len(frames) == start[-1]
+            or start[0] != 0
+            or (np.diff(start) < 0).any()
+        ):
             raise ValueError("its landmarks contradict its tracks")
         if not len(keys) == len(star_track) == len(star_frame):
             raise ValueError("its constellations contradict themselves")

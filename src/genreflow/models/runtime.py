@@ -76,15 +76,11 @@ def _prepare_tensorflow(threads: int) -> None:
 
     limit_tensorflow(threads)
     tf.config.experimental.enable_op_determinism()
-    for gpu in tf.config.list_physical_devices("GPU"):
-        # Else the first training takes all of its memory, for whoever else is there.
-        if not tf.config.experimental.get_memory_growth(gpu):
-            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _prepare_jax(threads: int) -> None:
     # Read when the first operation starts JAX; later on they have no effect.
-    os.environ.update(NPROC=str(threads), XLA_PYTHON_CLIENT_PREALLOCATE="false")
+    os.environ["NPROC"] = str(threads)
     flags = os.environ.get("XLA_FLAGS", "")
     if _DETERMINISTIC_XLA not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_DETERMINISTIC_XLA}".strip()

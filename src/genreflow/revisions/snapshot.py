@@ -17,9 +17,9 @@ import yaml
 from genreflow import lineage
 from genreflow.errors import GenreflowError
 from genreflow.nested import flatten
-from genreflow.params import Params
+from genreflow.params import Params, ParamsError, parse
 from genreflow.stages import CODE, step_digests
-from genreflow.steps import takes_part
+from genreflow.steps import STEPS, takes_part
 from genreflow.store.tables import reading, stamp_of
 
 EVALUATION = Path("results/evaluation")
@@ -27,7 +27,9 @@ DECISIONS = EVALUATION / "predictions.parquet"
 METRICS = EVALUATION / "metrics.json"
 SPLITS = Path("results/splits.parquet")
 TRACKS = Path("results/tracks.parquet")
-LOCK = Path("dvc.lock")
+LOCKS = (Path("dvc.lock"), Path("workflow/dvc.lock"))
+"""What DVC recorded: all but the demo corpus in the first."""
+PARAMS = Path("params.yaml")
 
 Read = Callable[[Path], bytes]
 
@@ -119,13 +121,11 @@ def recorded_at(revision: str) -> Snapshot:
     name = short if revision.startswith(short) else f"{revision} ({short})"
     try:
         files = DVCFileSystem(rev=commit)
-        lock = yaml.load(files.read_bytes(LOCK.as_posix()), Loader=_LOADER)
-        return _read(
-            lambda path: bytes(files.read_bytes(path.as_posix())),
-            name,
-            f"{date}, {subject}",
-            _recorded_code(lock),
-        )
+
+        def read(path: Path) -> bytes:
+            return bytes(files.read_bytes(path.as_posix()))
+
+        return _read(read, name, f"{date}, {subject}", _recorded_code(read))
     except DataIndexDirError:
         raise _not_in_cache(revision, name) from None
     except FileNotFoundError as error:
@@ -166,12 +166,20 @@ def _table(read: Read, path: Path) -> tuple[pd.DataFrame, Mapping[str, Any]]:
         return table.to_pandas(), stamp_of(table.schema, path).params
 
 
-def _recorded_code(lock: Mapping[str, Any]) -> dict[str, str]:
-    """Return the digests that DVC's stages have among their parameters."""
+def _recorded_code(read: Read) -> dict[str, str]:
+    """Return the digests that DVC's stages have among their parameters, of steps that took part.
+
+    DVC also records steps that a run passes through with nothing to do.
+    """
     found: dict[str, str] = {}
-    for stage in lock.get("stages", {}).values():
-        found |= stage.get("params", {}).get(CODE.as_posix(), {})
-    return found
+    for lock in map(read, LOCKS):
+        for stage in yaml.load(lock, Loader=_LOADER).get("stages", {}).values():
+            found |= stage.get("params", {}).get(CODE.as_posix(), {})
+    try:
+        params = parse(yaml.load(read(PARAMS), Loader=_LOADER), PARAMS.as_posix())
+    except ParamsError:  # those of another version, whose steps can't be told by this one
+        return found
+    return {step: of for step, of in found.items() if step not in STEPS or takes_part(step, params)}
 
 
 def _commit(revision: str) -> list[str]:
