@@ -118,10 +118,14 @@ def killed_at_some_moment(project: Project, command: list[str], dice: random.Ran
             until(lambda: len(jobs_done(project) - done) >= jobs, run, 60)
         else:
             until(lambda: False, run, dice.uniform(0, 3))
-        if dice.random() < 0.5:
-            until(lambda: False, run, dice.uniform(0, 1))
-        else:
-            until(lambda: is_writing(project), run, 5)
+        match dice.randrange(3):
+            case 0:
+                until(lambda: False, run, dice.uniform(0, 1))
+            case 1:
+                until(lambda: outputs_under_way(project), run, 30)
+                until(lambda: False, run, dice.uniform(0, 0.5))
+            case 2:
+                until(lambda: is_writing(project), run, 5)
         if run.poll() is not None:
             assert run.returncode == 0 or cut_off(project), project.said
             return False

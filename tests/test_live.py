@@ -85,7 +85,9 @@ def test_a_training_that_goes_on_shows_what_came_before(corpus, trained, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tool", ["tensorboard", "dvclive", "mlflow"])
+@pytest.mark.parametrize(
+    "tool", ["tensorboard", pytest.param("dvclive", marks=pytest.mark.workflow), "mlflow"]
+)
 def test_a_tool_gets_each_epoch_and_the_bytes_stay_the_same(
     tool, corpus, trained, tmp_path, monkeypatch
 ):
