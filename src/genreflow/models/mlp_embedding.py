@@ -18,10 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 from genreflow.features.rows import Floats, Integers
 from genreflow.models import runtime
-from genreflow.models.base import Examples, FitResult
-from genreflow.models.choosing import Choices, mean_temperature
-from genreflow.models.neural.network import CURVES, OUTPUT, KerasNetwork, learning_rate
-from genreflow.registry.entry import HISTORY
+from genreflow.models.base import Examples
+from genreflow.models.neural.network import OUTPUT, KerasNetwork, learning_rate
 from genreflow.registry.mlp_embedding import MlpEmbeddingSection
 
 log = logging.getLogger(__name__)
@@ -30,23 +28,8 @@ log = logging.getLogger(__name__)
 class MlpEmbedding(KerasNetwork[MlpEmbeddingSection]):
     """Standardisation, a hidden layer, a layer of genres."""
 
-    def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Train to the end of the schedule; `valid` sets the temperature alone."""
-        table = self._train(train, valid)[["epoch", *CURVES]]
-        log.info("val_accuracy %.3f", table["val_accuracy"].iloc[-1])
-        temperature = self.calibrate(valid)
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
-
-    def refit(self, train: Examples, choices: Choices) -> FitResult:
-        """Train on all tracks to the end of the schedule."""
-        self._train(train, None)
-        temperature = mean_temperature(choices)
-        self.divide(temperature)
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), best=best)
-
-    def _train(self, train: Examples, valid: Examples | None) -> pd.DataFrame:
+    def train(self, train: Examples, valid: Examples | None) -> pd.DataFrame:
+        """Train on all tracks at once; see :class:`KerasNetwork`."""
         p = self.params
         runtime.configure_keras(p.threads, p.seed)
         values, seen = _read(train), self._one_hot(train.label)
@@ -85,6 +68,7 @@ class MlpEmbedding(KerasNetwork[MlpEmbeddingSection]):
             last = keras.ops.convert_to_numpy(schedule((epoch + 1) * steps - 1))
             found = {name: losses[0] for name, losses in history.items()}
             rows.append({"epoch": epoch + 1, **found, "learning_rate": float(last)})
+        log.info("%s", ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
         return pd.DataFrame(rows)
 
     def _build(self, scaler: StandardScaler) -> Any:

@@ -9,7 +9,7 @@ import logging
 from abc import abstractmethod
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import keras
 import numpy as np
@@ -26,6 +26,9 @@ from genreflow.models.reading import REMEDY, reading
 from genreflow.models.temperature import temperature_of
 from genreflow.registry.entry import HISTORY
 from genreflow.registry.neural import KerasSection, NeuralSection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,43 @@ class KerasNetwork(Model[K]):
     """A network whose layer :data:`OUTPUT` gives probabilities: how it predicts and is kept."""
 
     network: Any
+
+    @abstractmethod
+    def train(self, train: Examples, valid: Examples | None) -> pd.DataFrame:
+        """Build the network and train it to the end of the schedule.
+
+        Parameters
+        ----------
+        train
+            What to learn from.
+        valid
+            What is measured after each epoch, and decides nothing.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The epochs, from 1, and the :data:`CURVES`; without `valid` some are missing.
+        """
+
+    def fit(self, train: Examples, valid: Examples) -> FitResult:
+        """Train to the end of the schedule; `valid` sets the temperature alone.
+
+        Stopping where the validation loss was lowest was tried, and cost several points: the loss
+        of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
+        """
+        table = self.train(train, valid)[["epoch", *CURVES]]
+        return self._result(self.calibrate(valid), {HISTORY: table})
+
+    def refit(self, train: Examples, choices: Choices) -> FitResult:
+        """Train on all tracks to the end of the schedule."""
+        self.train(train, None)
+        temperature = mean_temperature(choices)
+        self.divide(temperature)
+        return self._result(temperature, {})
+
+    def _result(self, temperature: float, tables: dict[str, pd.DataFrame]) -> FitResult:
+        best = {"temperature": round(temperature, 6)}
+        return FitResult(int(self.network.count_params()), tables, best)
 
     def calibrate(self, valid: Examples) -> float:
         """Divide the margins by what suits the validation windows best, and return that."""
@@ -122,30 +162,10 @@ class KerasModel(KerasNetwork[P]):
     def body(self, inputs: Any) -> Any:
         """Turn standardised windows (batch, time, frequency, 1) into features (batch, n)."""
 
-    def fit(self, train: Examples, valid: Examples) -> FitResult:
-        """Train to the end of the schedule; `valid` sets the temperature alone.
+    def train(self, train: Examples, valid: Examples | None) -> pd.DataFrame:
+        """Train on windows, an epoch at a time; see :class:`KerasNetwork`."""
+        import pandas as pd  # whoever predicts does without
 
-        Stopping where the validation loss was lowest was tried, and cost several points: the loss
-        of a few dozen tracks jumps, and picks an epoch whose learning rate is still high.
-        """
-        import pandas as pd
-
-        history = self._train(train, valid)
-        temperature = self.calibrate(valid)
-        table = pd.DataFrame(history.history)[list(CURVES)]
-        table.insert(0, "epoch", np.arange(1, len(table) + 1))
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), {HISTORY: table}, best)
-
-    def refit(self, train: Examples, choices: Choices) -> FitResult:
-        """Train on all tracks to the end of the schedule."""
-        self._train(train, None)
-        temperature = mean_temperature(choices)
-        self.divide(temperature)
-        best = {"temperature": round(temperature, 6)}
-        return FitResult(int(self.network.count_params()), best=best)
-
-    def _train(self, train: Examples, valid: Examples | None) -> keras.callbacks.History:
         history = keras.callbacks.History()
         shown = []
         if self.checkpoint:
@@ -168,7 +188,9 @@ class KerasModel(KerasNetwork[P]):
         )
         if self.params.precision != SINGLE:
             self._to_single()
-        return history
+        table = pd.DataFrame(history.history)
+        table.insert(0, "epoch", np.arange(1, len(table) + 1))
+        return table
 
     def begin(self, train: Examples) -> tuple[WindowBatches, Any]:
         """Build and compile the network; return its batches and the learning rate's schedule."""
