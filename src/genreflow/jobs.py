@@ -39,7 +39,8 @@ def job(snakemake: Any) -> Iterator[Job]:
     """Run a workflow step; send what it prints to the rule's log, and write down what it cost.
 
     An error of ours becomes one line at the end of the log; anything else keeps its traceback.
-    A job that has asked for no GPU sees none.
+    A job that has asked for no GPU sees none. What a training wrote is looked at
+    (:mod:`genreflow.promises`).
     ``output.cost`` gets seconds (wall time), processor_seconds (of all threads, and of processes
     that it started), peak_rss_mb (the largest memory of the process [MB]) and what the script adds.
 
@@ -63,6 +64,12 @@ def job(snakemake: Any) -> Iterator[Job]:
             "processor_seconds": round(sum(os.times()[:4]), 3),
             "peak_rss_mb": round(peak_rss_mb(), 1),
         }
+        if predictions := getattr(snakemake.output, "predictions_parquet", None):
+            # NumPy heeds the threads that are set when it is imported.
+            from genreflow import registry
+            from genreflow.promises import check_training
+
+            check_training(registry.entry(snakemake.params.name), Path(predictions).parent)
         write_json(cost | running.cost, Path(snakemake.output.cost))
     except GenreflowError as error:
         _fail(error)
