@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -180,7 +181,11 @@ class Splits(Section):
 
 def _known(model: str) -> str:
     if model not in registry.MODELS:
-        raise ValueError(f"no such model; there are {', '.join(registry.MODELS)}")
+        raise ValueError(
+            f"{_quoted(model)}: no such model; there are {', '.join(registry.MODELS)}. A new one "
+            "is listed in src/genreflow/registry/__init__.py, or comes with a package "
+            "(docs/add-a-model.md)"
+        )
     return model
 
 
@@ -267,7 +272,7 @@ class Unknown(Section):
 
 def _known_change(change: str) -> str:
     if change not in CHANGES:
-        raise ValueError(f"no such change; there are {', '.join(CHANGES)}")
+        raise ValueError(f"{_quoted(change)}: no such change; there are {', '.join(CHANGES)}")
     return change
 
 
@@ -546,11 +551,28 @@ def parse(values: dict[str, Any], source: str = "params.yaml") -> Params:
 
 
 def _complaint(issue: ErrorDetails) -> str:
-    name = ".".join(str(part)[:_LONGEST] for part in issue["loc"]) or "parameters"
-    if issue["type"] == "extra_forbidden" and name.count(".") == 1 and name.startswith("models."):
-        return f"{name}: no such model; install the package that offers it, or remove the section"
-    found = "" if issue["type"] == "value_error" else f" (found {_quoted(issue['input'])})"
-    return f"{name}: {issue['msg'][: 10 * _LONGEST]}{found}"
+    parts = [str(part)[:_LONGEST] for part in issue["loc"]]
+    name = ".".join(parts) or "parameters"
+    if issue["type"] == "extra_forbidden":
+        if parts[:-1] == ["models"]:
+            return (
+                f"{name}: no such model; list it in src/genreflow/registry/__init__.py, install "
+                "the package that offers it, or remove the section"
+            )
+        return f"{name}: no such parameter; {_there_are(parts)}"
+    if issue["type"] == "value_error":
+        return f"{name}: {issue['msg'].removeprefix('Value error, ')[: 10 * _LONGEST]}"
+    return f"{name}: {issue['msg'][: 10 * _LONGEST]} (found {_quoted(issue['input'])})"
+
+
+def _there_are(parts: list[str]) -> str:
+    """Say what was meant by a name that isn't known, or which names its section has."""
+    *around, wrong = parts
+    section = Params().at(".".join(around)) if around else Params()
+    known = list(type(section).model_fields)
+    if meant := get_close_matches(wrong, known, n=1):
+        return f"did you mean {meant[0]}?"
+    return f"there are {', '.join(known)}"
 
 
 def _quoted(value: Any) -> str:
