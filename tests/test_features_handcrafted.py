@@ -18,6 +18,7 @@ from genreflow import lineage
 from genreflow.audio.cache import AudioShard
 from genreflow.audio.write import write_audio
 from genreflow.corpus.scan import TrackFile
+from genreflow.features.handcrafted import extended as extended_set
 from genreflow.features.handcrafted.extended import deltas
 from genreflow.features.handcrafted.extract import extract, row_names, write
 from genreflow.features.handcrafted.read import read_handcrafted
@@ -27,6 +28,7 @@ from genreflow.params import Params, parse
 from genreflow.registry.handcrafted import Handcrafted
 from genreflow.store.stamp import StaleArtifactError
 from genreflow.store.tables import stamp_of, write_table
+from tests.conftest import ROOT
 
 RATE = 22050
 PLAIN = {"normalise": False, "skip_silence": False, "statistics": "plain", "range_db": 80.0}
@@ -124,6 +126,15 @@ def test_the_extended_set_begins_with_the_classic_set():
     np.testing.assert_allclose(
         extract(samples, RATE, extended)[:129], extract(samples, RATE, CLASSIC), rtol=1e-6
     )
+
+
+def test_the_counts_in_words_are_those_of_the_sets():
+    classic, extended = len(row_names(CLASSIC)), len(row_names(Handcrafted(**PLAIN)))
+    said = Handcrafted.model_fields["set"].description
+    assert said == f"classic: {classic} features of a track; extended: {extended}."
+    assert f": {extended - classic} features beside" in extended_set.__doc__
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"| {extended} features; `classic`: the {classic} of" in readme
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100])
