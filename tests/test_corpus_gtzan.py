@@ -17,6 +17,9 @@ import pytest
 
 from genreflow.corpus.gtzan import Dataset, GtzanError, fetch_gtzan
 
+FILTERED: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""What Python before 3.11.4 doesn't know, and later ones ask for."""
+
 TRACKS = ("blues/blues.00000.wav", "blues/blues.00001.wav", "jazz/jazz.00054.wav")
 
 
@@ -41,7 +44,7 @@ class FakeDataset:
             archive.parent.mkdir()
             pack(archive, self.content)
         with tarfile.open(archive) as opened:
-            opened.extractall(archive.parent, filter="data")
+            opened.extractall(archive.parent, **FILTERED)
 
     def validate(self, verbose: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         assert self.has_index
@@ -161,6 +164,30 @@ def test_an_archive_from_elsewhere_is_read_in_place(tmp_path: Path) -> None:
     assert fetched.n_files == 3
     assert archive.read_bytes() == before
     assert not archive.is_symlink()
+
+
+def test_an_archive_is_read_by_a_python_without_filters_and_writes_nothing_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11.2, as Debian 12 has it, knows no ``filter``."""
+    archive, outside = tmp_path / "genres.tar.gz", tmp_path / "outside"
+    outside.mkdir()
+    pack(archive, gtzan())
+    with tarfile.open(tmp_path / "links.tar", "w") as opened:
+        link = tarfile.TarInfo("genres/blues")
+        link.type, link.linkname = tarfile.SYMTYPE, str(outside)
+        opened.addfile(link)
+        for name, data in gtzan().items():
+            for path in (f"genres/{name}", f"{outside}/{Path(name).name}"):
+                member = tarfile.TarInfo(path)
+                member.size = len(data)
+                opened.addfile(member, io.BytesIO(data))
+    monkeypatch.delattr(tarfile.TarFile, "extractall")
+    monkeypatch.delattr(tarfile.TarFile, "extract")
+    for n, source in enumerate((archive, tmp_path / "links.tar")):
+        fetched = fetch_gtzan(tmp_path / f"to {n}", source=source, open_dataset=opener(content={}))
+        assert fetched.n_files == 3
+    assert files_in(outside) == {}
 
 
 def test_genre_folders_from_elsewhere_are_copied_and_verified(tmp_path: Path) -> None:
