@@ -50,7 +50,7 @@ NOT_HERE = {
 
 RUN_BY = {
     "add-a-model.md": "test_docs_models.py::"
-    "test_an_eighth_model_and_a_third_kind_of_features_are_a_module_and_an_entry",
+    "test_models_and_a_third_kind_of_features_are_a_module_and_an_entry_each",
     "bring-your-own-model.md": "test_docs_models.py::test_a_model_of_another_package_takes_part",
     "export.md": "test_export.py::test_the_example_of_the_documentation_runs",
     "releases.md": "test_release.py::test_the_examples_of_the_documentation_run",
@@ -76,6 +76,18 @@ def test_every_block_says_its_language_and_text_hides_no_command() -> None:
     assert [str(block) for block in of("", "text") if PROGRAMS.search(block.text)] == []
     # Its names of onnxruntime-web are those of the page that test_export_browser.py opens.
     assert [block.page for block in of("js")] == ["export.md"]
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in of("python") if block.text.startswith("# src/")], ids=str
+)
+def test_code_that_a_page_adds_passes_the_linters(block: Block) -> None:
+    """What a reader copies from a page is no reason for `make lint` to fail."""
+    name, _, text = block.text.partition("\n")
+    for asked in (["check", "--quiet"], ["format", "--check", "--quiet"]):
+        command = [BIN / "ruff", *asked, "--stdin-filename", ROOT / name.removeprefix("# "), "-"]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.workflow

@@ -68,10 +68,16 @@ def modification_times(project):
     }
 
 
-def test_an_eighth_model_and_a_third_kind_of_features_are_a_module_and_an_entry(project):
+def test_models_and_a_third_kind_of_features_are_a_module_and_an_entry_each(project):
     before = modification_times(project)
     follow("add-a-model.md", project)
     check_that_knn_takes_part(project, before)
+    # The network trains as the built-in ones do, by their parameters.
+    history = pd.read_csv(project.folder / "results/models/tiny/0/history.csv")
+    assert len(history) == project.params["models"]["tiny"]["epochs"]
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    judged = pd.read_csv(project.folder / "results/report/comparison.csv")
+    assert {"knn", "tiny"} < set(judged["model"])
     readme = (project.folder / "README.md").read_text(encoding="utf-8")
     assert "| `knn` | levels of a track |" in readme
     levels = pd.read_parquet(project.folder / "results/features/level/pop.parquet")
