@@ -90,6 +90,22 @@ def test_code_that_a_page_adds_passes_the_linters(block: Block) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
+def test_code_that_pages_add_has_the_types_that_it_says(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    added = []
+    for block in of("python"):
+        name, _, text = block.text.removeprefix("# ").partition("\n")
+        if name.startswith("src/"):
+            (tmp_path / name).write_text(text, encoding="utf-8")
+            added.append(name)
+    assert len(added) == 8
+    done = subprocess.run([BIN / "mypy", *added], cwd=tmp_path, capture_output=True, text=True)
+    assert [line for line in done.stdout.splitlines() if line.startswith(tuple(added))] == []
+    assert "checked 8 source files" in done.stdout or "no issues found in 8" in done.stdout
+
+
 @pytest.mark.workflow
 @pytest.mark.parametrize("command", dict.fromkeys(commands()), ids=str)
 def test_every_command_is_one_that_its_program_takes(command: Command) -> None:
