@@ -62,9 +62,7 @@ def export(
     except ModuleNotFoundError as error:
         if error.name != "onnx":
             raise
-        raise ExportError(
-            'onnx isn\'t installed; run `pip install "genreflow[export]"`, or `pip install onnx`'
-        ) from None
+        raise ExportError("onnx isn't installed; run `pip install onnx`") from None
     from genreflow.export.page import render
     from genreflow.export.runtime import read_runtime
     from genreflow.prediction.load import load
