@@ -62,6 +62,15 @@ def test_artists_are_read_from_tags_and_spellings_are_one_group(corpus, tmp_path
     assert (found.known, found.tracks, found.groups) == (3, 6, 1)
 
 
+def test_the_artists_of_compilations_are_not_one_artist(corpus, tmp_path):
+    for name, artist in {"blues/one.flac": "Various  Artists", "rock/five.flac": "V.A."}.items():
+        tag(corpus / name, artist)
+    out = tmp_path / "groups.csv"
+    found = list_groups(corpus, out)
+    assert set(listed(out)) == {"blues/two.ogg", "rock/three.wav"}
+    assert (found.known, found.groups) == (2, 1)
+
+
 def test_albums_can_be_groups_too(corpus, tmp_path):
     out = tmp_path / "groups.csv"
     list_groups(corpus, out, by="album")
@@ -123,7 +132,7 @@ def test_the_command_says_how_many_are_known(corpus, tmp_path):
     out = tmp_path / "groups.csv"
     done = CliRunner().invoke(app, ["corpus", "groups", str(corpus), "--to", str(out)])
     assert done.exit_code == 0
-    assert "3 of 6 tracks in 1 groups. 3 tracks have no known artist" in done.stdout
+    assert "3 of 6 tracks in 1 group. 3 tracks have no known artist" in done.stdout
     assert pd.read_csv(out).columns.tolist() == ["track_id", "group"]
 
 

@@ -25,7 +25,7 @@ def test_scan_counts_files_and_what_is_ignored(tmp_path: Path) -> None:
     assert ["[r&b]", "1", "0"] in rows
     assert ["rock", "2", "1"] in rows
     assert ["2 genres", "3", "1"] in rows
-    assert "Not in any genre: 1 files" in out
+    assert "Not in any genre: 1 file directly" in out
 
 
 def test_errors_of_the_user_are_one_line_on_stderr(tmp_path: Path) -> None:

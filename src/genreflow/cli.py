@@ -113,6 +113,7 @@ def corpus_scan(
 
     from genreflow.corpus.level import checked_layout
     from genreflow.corpus.scan import list_shards, loose_files
+    from genreflow.report.text import count
     from genreflow.tracks.pieces import find_pieces
 
     layout = checked_layout(root, labels)
@@ -133,9 +134,10 @@ def corpus_scan(
         console.print(str(pieces), markup=False)
     if layout.labels is not None:
         ignored = len(layout.labels.ignored)
-        console.print(f"Not in {labels}: {ignored} files in {root}.", markup=False)
+        console.print(f"Not in {labels}: {count(ignored, 'file')} in {root}.", markup=False)
     elif loose := loose_files(root):
-        console.print(f"Not in any genre: {len(loose)} files directly in {root}.", markup=False)
+        files = count(len(loose), "file")
+        console.print(f"Not in any genre: {files} directly in {root}.", markup=False)
 
 
 @corpus_app.command("gtzan")
@@ -174,12 +176,15 @@ def corpus_groups(
     labels: LabelsOption = None,
 ) -> None:
     """List which tracks are by one artist, so that a split never divides them."""
+    from genreflow.report.text import count
     from genreflow.tracks.artists import list_groups
 
     found = list_groups(root, to, source=source, by=by.value, labels=labels)
+    unknown = found.tracks - found.known
     typer.echo(
-        f"{to}: {found.known} of {found.tracks} tracks in {found.groups} groups. "
-        f"{found.tracks - found.known} tracks have no known {by.value} and stand alone."
+        f"{to}: {found.known} of {count(found.tracks, 'track')} in {count(found.groups, 'group')}. "
+        f"{count(unknown, 'track')} {'has' if unknown == 1 else 'have'} no known {by.value} and "
+        f"{'stands' if unknown == 1 else 'stand'} alone."
     )
 
 

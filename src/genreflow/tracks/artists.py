@@ -29,6 +29,19 @@ By = Literal["artist", "album"]
 _SEPARATOR = ":::"
 _UNKNOWN = {"", "?", "-", "n/a", "unknown", "unknown artist", "unknown album"}
 """What people write where they don't know; compared in lower case."""
+_MANY = {
+    "various",
+    "various artists",
+    "va",
+    "v.a.",
+    "v/a",
+    "diverse interpreten",
+    "verschiedene interpreten",
+    "artistes divers",
+    "varios artistas",
+    "artisti vari",
+}
+"""What the tags of compilations name as their artist: nobody in particular."""
 _TAGS: dict[By, tuple[str, ...]] = {
     "artist": ("artist", "TPE1", "Author"),
     "album": ("album", "TALB", "WM/AlbumTitle"),
@@ -60,7 +73,7 @@ def list_groups(
     """Write ``track_id,group`` for all tracks of a corpus whose artist or album is known.
 
     Spellings that differ in case, blanks or Unicode normalisation are one group. Tracks of which
-    nothing is known are left out: they stand for themselves.
+    nothing is known, or whose artist is "Various Artists", are left out: they stand for themselves.
 
     Parameters
     ----------
@@ -98,7 +111,8 @@ def list_groups(
         listing = artists_of(file.track_id for file in files)
     else:
         listing = _from_tags(files, by)
-    known = ~listing["group"].map(_folded).isin(_UNKNOWN)
+    nobody = _UNKNOWN | _MANY if by == "artist" else _UNKNOWN
+    known = ~listing["group"].map(_folded).isin(nobody)
     listing = listing[known].assign(group=lambda table: _one_spelling(table["group"]))
     if listing.empty:
         where = "the tags of its files" if source is None else str(source)
