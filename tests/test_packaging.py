@@ -75,6 +75,7 @@ def test_the_command_works_where_no_clone_is(run):
         ("leaderboard", "results/report/comparison.csv"),
         ("prune", "params.yaml"),
         ("export cnn", "no such model"),
+        ("predict song.mp3", "results/release: not in this folder"),
         ("corpus scan nowhere", "nowhere"),
         ("workflow params", "a clone of genreflow's repository"),
     ],

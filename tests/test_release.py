@@ -186,6 +186,14 @@ def test_the_index_names_the_best_and_it_is_loaded_by_default(releases, monkeypa
         genreflow.load("polka")
 
 
+def test_where_nothing_was_released_the_message_says_what_makes_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelFileError, match=r"^results/release: not in this folder.*`make run`"):
+        genreflow.load()
+    with pytest.raises(ModelFileError, match=r"^cnn: no such model.*results/release holds none"):
+        genreflow.load("cnn")
+
+
 def test_an_ensemble_is_the_pool_of_its_members_without_those_that_have_no_say(releases, corpus):
     classifier = genreflow.load(releases / "ensemble")
     weights = {member.folder: member.weight for member in classifier.release.members}

@@ -108,6 +108,11 @@ def find(model: str | Path) -> Path:
     named = RELEASES / model
     if named.is_dir() and len(folder.parts) == 1:
         return named
+    if folder == RELEASES:
+        raise ModelFileError(
+            f"{RELEASES}: not in this folder; `make run` makes it in genreflow's own folder. "
+            "From elsewhere, name the folder of a release or of a training"
+        )
     known = sorted(path.parent.name for path in RELEASES.glob(f"*/{RELEASE}"))
     there_are = f"there are {', '.join(known)}" if known else f"{RELEASES} holds none yet"
     raise ModelFileError(
