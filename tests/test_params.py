@@ -175,6 +175,7 @@ def test_every_parameter_is_described():
         ({"naive": {"wanted": True}}, r"naive\.wanted: no such parameter; there are enabled$"),
         ({"split": {}}, r" split: no such parameter; did you mean splits\?"),
         ({"features": {"mels": {}}}, r"features\.mels: .*did you mean mel\?"),
+        ({"corpus.root": "music"}, r"corpus\.root: .*root: in the section corpus"),
         ({"features": {"mel": {"overlap": 1.0}}}, r"features\.mel\.overlap: .*0\.95"),
         ({"splits": {"strategy": "random"}}, r"splits\.strategy: .*'holdout'"),
         ({"audio": {"min_seconds": 1.0}}, r"audio\.min_seconds \(1\.0\).*window_seconds \(1\.5\)"),
@@ -203,6 +204,38 @@ def test_every_parameter_is_described():
 def test_a_wrong_parameter_is_named(values, message):
     with pytest.raises(ParamsError, match=message):
         parse(values)
+
+
+PATHS = ("corpus.root", "corpus.labels", "corpus.groups", "splits.file", "unknown.folder")
+
+
+@pytest.mark.parametrize("home", ["~", "$HOME", "${HOME}"])
+@pytest.mark.parametrize("name", PATHS)
+def test_a_path_that_only_a_shell_completes_is_refused_with_what_to_write(name, home, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    section, key = name.split(".")
+    with pytest.raises(ParamsError, match=rf"{section}\.{key}: .*; write /home/ann/Music$"):
+        parse({section: {key: f"{home}/Music"}})
+    for taken in ("~ann/Music", "./~/Music", "Music/~", "$HOMES/Music"):
+        assert parse({section: {key: taken}}).at(name) == taken
+
+
+@pytest.mark.parametrize("prefix", ["onnx", "hf", "table"])
+def test_so_is_the_path_of_an_encoder(prefix, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    with pytest.raises(ParamsError, match=r"encoder\.0: .*; write /home/ann/clap"):
+        parse({"features": {"embedding": {"encoder": f"{prefix}:~/clap"}}})
+
+
+def test_every_path_of_the_parameters_is_listed_above():
+    """A parameter whose default is a path takes one."""
+    found = {
+        f"{name}.{key}"
+        for name, section in Params()
+        for key, value in section
+        if isinstance(value, str) and "/" in value
+    }
+    assert found == set(PATHS)
 
 
 def test_section_is_plain_data_in_a_fixed_order():

@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from genreflow import registry
 from genreflow.errors import GenreflowError
 from genreflow.registry.changes import CHANGES, CLEAN, FAMILIES
-from genreflow.section import Fraction, PositiveFloat, PositiveInt, Section, Seed
+from genreflow.section import FilePath, Fraction, PositiveFloat, PositiveInt, Section, Seed
 
 _LARGEST = 256 * 1024
 """Bytes of a ``params.yaml``; twenty times what all parameters take."""
@@ -55,12 +55,12 @@ Pattern = Annotated[str, AfterValidator(_with_one_capture)]
 class Corpus(Section):
     """Where the audio lies."""
 
-    root: str = Field(DEMO_ROOT, description="Folder of genre folders; `data/demo` is made.")
-    labels: str = Field(
+    root: FilePath = Field(DEMO_ROOT, description="Folder of genre folders; `data/demo` is made.")
+    labels: FilePath = Field(
         "data/labels.csv",
         description="CSV path, genre[, group, role]: genres by table; without rows, by folder.",
     )
-    groups: str = Field(
+    groups: FilePath = Field(
         "data/groups.csv",
         description="CSV track_id, group (artist, album): a group never crosses folds.",
     )
@@ -159,7 +159,7 @@ class Splits(Section):
         description="Divide so many times, with seed, seed + 1, …: shows the luck of the split "
         "(holdout, kfold).",
     )
-    file: str = Field("data/roles.csv", description="CSV track_id, role (predefined).")
+    file: FilePath = Field("data/roles.csv", description="CSV track_id, role (predefined).")
     keep_duplicates_together: bool = Field(
         True, description="Recordings found to be the same stay on one side of every split."
     )
@@ -257,7 +257,7 @@ class Unknown(Section):
     genres: PositiveInt = Field(
         10, description="Leave out at most so many genres, one at a time: the largest."
     )
-    folder: str = Field(
+    folder: FilePath = Field(
         "data/unknown",
         min_length=1,
         description="Folder of sounds of no genre: speech, noise, other music; may be empty.",
@@ -568,6 +568,9 @@ def _complaint(issue: ErrorDetails) -> str:
 def _there_are(parts: list[str]) -> str:
     """Say what was meant by a name that isn't known, or which names its section has."""
     *around, wrong = parts
+    if not around and "." in wrong:
+        section, _, name = wrong.rpartition(".")
+        return f"write {name}: in the section {section}, indented"
     section = Params().at(".".join(around)) if around else Params()
     known = list(type(section).model_fields)
     if meant := get_close_matches(wrong, known, n=1):

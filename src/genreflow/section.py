@@ -5,13 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """What all the libraries take; some would end in a traceback beyond."""
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+def written_out(path: str) -> str:
+    """Refuse a path that only a shell would complete.
+
+    Such a path isn't completed here either: DVC reads the same ``params.yaml``, and wouldn't.
+    """
+    home, slash, rest = path.partition("/")
+    if home in {"~", "$HOME", "${HOME}"}:
+        meant = Path.home() / rest if slash else Path.home()
+        raise ValueError(f"{home} is not replaced in params.yaml; write {meant}")
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(written_out)]
+"""Of a file or folder of the user's."""
 
 
 class Section(BaseModel):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from genreflow.registry.entry import FeatureKind
-from genreflow.section import Section
+from genreflow.section import Section, written_out
 
 BUILT_IN = ("musicnn-msd", "vgg-msd", "musicnn-mtt", "vgg-mtt")
 """The taggers of Pons & Serra, which `make transfer` fetches."""
@@ -22,8 +22,10 @@ ONNX, HUB, TABLE = "onnx", "hf", "table"
 
 def _known(encoder: str) -> str:
     prefix, colon, name = encoder.partition(":")
-    if encoder in BUILT_IN or (prefix in (ONNX, HUB, TABLE) and colon and name):
+    if encoder in BUILT_IN:
         return encoder
+    if prefix in (ONNX, HUB, TABLE) and colon and name:
+        return f"{prefix}:{written_out(name)}"
     raise ValueError(
         f"{encoder!r} is no encoder; there are {', '.join(BUILT_IN)}, {ONNX}:FILE, "
         f"{HUB}:NAME-OR-FOLDER and {TABLE}:FILE"
