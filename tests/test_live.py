@@ -211,6 +211,13 @@ def test_what_is_left_follows_from_the_epochs_that_are_over(tmp_path):
     assert str(found) == "cnn, fold 3: epoch 12 of 30, loss 1.500, validation 61 %, 6 min left"
 
 
+def test_the_training_of_the_release_is_on_all_tracks_and_no_fold(tmp_path):
+    fold = grow(tmp_path, 12).parent
+    fold.rename(fold.with_name("release"))
+    (found,) = progress.under_way(tmp_path)
+    assert str(found).startswith("cnn, all tracks: epoch 12 of 30")
+
+
 def test_a_refused_or_half_known_history_is_left_out(tmp_path):
     path = grow(tmp_path, 2)
     path.write_text("epoch,epochs,seconds,loss\n", encoding="utf-8")
@@ -253,7 +260,7 @@ def test_watch_shows_trainings_under_way(tmp_path):
     row = next(line for line in done.output.splitlines() if "cnn" in line)
     assert [cell.strip() for cell in row.split("│")[1:7]] == [
         "cnn",
-        "3",
+        "fold 3",
         "12 of 30",
         "1.500",
         "61.3 %",

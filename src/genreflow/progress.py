@@ -19,6 +19,9 @@ from genreflow.registry.entry import HISTORY, RESUME
 INTERVAL = 15.0
 """Least time between two lines about one training [s]."""
 
+_ALL_TRACKS = "release"
+"""How `refit` calls its training, in the place of a fold."""
+
 _RECENT = 5
 """Epochs whose times say how long the rest will take."""
 
@@ -30,7 +33,7 @@ class Training:
     Attributes
     ----------
     model, name
-        Of the registry; a fold, with the number of a further seed.
+        Of the registry; a fold, with the number of a further seed, or ``release``.
     epoch, epochs
         How many are over, of how many.
     loss, val_accuracy
@@ -50,8 +53,13 @@ class Training:
     seconds_left: float | None
     written: float
 
+    @property
+    def where(self) -> str:
+        """What it trains on, in words: a fold, or all tracks for the release."""
+        return "all tracks" if self.name == _ALL_TRACKS else f"fold {self.name}"
+
     def __str__(self) -> str:
-        told = f"{self.model}, fold {self.name}: epoch {self.epoch} of {self.epochs}"
+        told = f"{self.model}, {self.where}: epoch {self.epoch} of {self.epochs}"
         told += f", loss {self.loss:.3f}"
         if self.val_accuracy is not None:
             told += f", validation {100 * self.val_accuracy:.0f} %"

@@ -42,13 +42,13 @@ def _table(results: Path) -> Table:
     from genreflow.progress import about, under_way
 
     table = Table(caption="Networks alone have epochs; logs of all jobs are in results/logs.")
-    for name in ("Model", "Fold", "Epoch", "Loss", "Validation", "Left", "Last epoch ended"):
+    for name in ("Model", "Trained on", "Epoch", "Loss", "Validation", "Left", "Last epoch ended"):
         table.add_column(name, justify="left" if name == "Model" else "right", no_wrap=True)
     now = time.time()
     for one in under_way(results):
         table.add_row(
             one.model,
-            one.name,
+            one.where,
             f"{one.epoch} of {one.epochs}",
             f"{one.loss:.3f}",
             "–" if one.val_accuracy is None else f"{100 * one.val_accuracy:.1f} %",
