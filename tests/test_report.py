@@ -540,6 +540,16 @@ def test_what_ignoring_artists_would_claim_stands_beside_the_headline(tmp_path: 
         assert label in html
 
 
+def test_where_ignoring_artists_changes_nothing_the_answer_says_so(tmp_path: Path) -> None:
+    made = finished(tmp_path, n_grouped=60)
+    results = read_results(made.params, made.inputs)
+    claims = artists.claimed(results)
+    for model, claim in claims.items():
+        claim["accuracy"] = results.track(model)["accuracy"]
+    said = " and ".join(f"{m} ({text.percent(c['accuracy'])})" for m, c in claims.items())
+    assert artists.ignored(results) == [f"Ignoring artists would have claimed the same of {said}."]
+
+
 def test_what_was_not_tried_is_named(tmp_path: Path) -> None:
     made = finished(tmp_path)
     off = {name: {"enabled": False} for name in ("naive", "ungrouped", "chain_audit")}
@@ -769,6 +779,21 @@ def test_the_answer_names_the_three_changes_that_cost_the_best_model_most(change
     assert CHANGES["mp3_32"] not in said
     assert said in answer.plain_answer(results)
     assert said in page_of(changed)
+
+
+@pytest.mark.parametrize("cost", [0.01, 0.3])
+def test_an_unchanged_accuracy_that_is_not_the_leaderboards_is_explained(
+    changed: Run, cost: float
+) -> None:
+    invent_robustness(changed, {"room": cost})
+    results = read_results(changed.params, changed.inputs)
+    scores = results.track(results.trained[0])
+    scores["unchanged_accuracy"] = scores["accuracy"]
+    assert "fewer windows" not in robustness.in_short(results)[0]
+    scores["unchanged_accuracy"] = 0.25
+    above = text.percent(scores["accuracy"])
+    said = f"25.0 % unchanged (not {above}: fewer windows or tracks are judged)"
+    assert said in robustness.in_short(results)[0]
 
 
 def test_a_change_that_costs_little_is_not_named(changed: Run) -> None:

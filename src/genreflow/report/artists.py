@@ -63,9 +63,12 @@ def ignored(results: Results) -> list[str]:
     claims = claimed(results)
     if not claims:
         return []
+    own = {model: text.percent(results.track(model)["accuracy"]) for model in claims}
+    if all(text.percent(claim["accuracy"]) == own[model] for model, claim in claims.items()):
+        parts = [f"{model} ({accuracy})" for model, accuracy in own.items()]
+        return [f"Ignoring artists would have claimed the same of {text.listing(parts)}."]
     parts = [
-        f"{model} {text.percent(claim['accuracy'])} instead of "
-        f"{text.percent(results.track(model)['accuracy'])}"
+        f"{model} {text.percent(claim['accuracy'])} instead of {own[model]}"
         for model, claim in claims.items()
     ]
     return [f"Ignoring artists would have claimed {text.listing(parts)}."]

@@ -69,8 +69,7 @@ def _holds(results: Results, table: pd.DataFrame, model: str) -> str:
     return (
         f"Through other chains {model} holds: of {text.count(_n_changes(rows), 'change')} to the "
         "sound that leave the song what it is, none costs it more than two points "
-        f"({text.percent(results.track(model)['unchanged_accuracy'])} unchanged, on "
-        f"{_tracks(results, rows)})."
+        f"({_unchanged(results, model)}, on {_tracks(results, rows)})."
     )
 
 
@@ -80,15 +79,27 @@ def _loses(results: Results, table: pd.DataFrame, model: str, *, explained: bool
         f"{row['title']} {text.percent(row['accuracy'])}"
         for row in _costly(table, model).head(_NAMED).to_dict("records")
     )
-    clean = text.percent(results.track(model)["unchanged_accuracy"])
+    clean = _unchanged(results, model)
     tracks = _tracks(results, table[table["model"] == model])
     why = (
         ": that is what another recording chain does, and your own music may have come through one."
     )
     return (
-        f"Through another chain {model} may know less: {named}, instead of {clean} unchanged, "
+        f"Through another chain {model} may know less: {named}, instead of {clean}, "
         f"on {tracks}{why if explained else '.'}"
     )
+
+
+def _unchanged(results: Results, model: str) -> str:
+    """Write what `model` gets right unchanged, and why where the leaderboard says otherwise."""
+    scores = results.track(model)
+    unchanged, all_of_it = (
+        text.percent(scores[name]) for name in ("unchanged_accuracy", "accuracy")
+    )
+    why = (
+        "" if unchanged == all_of_it else f" (not {all_of_it}: fewer windows or tracks are judged)"
+    )
+    return f"{unchanged} unchanged{why}"
 
 
 def describe(results: Results, table: pd.DataFrame) -> dict[str, Any]:
