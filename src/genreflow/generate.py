@@ -105,7 +105,8 @@ def reruns_page() -> str:
     lines = []
     for name in _sections():
         inner = [leaf for leaf in parameters if f"{leaf}.".startswith(f"{name}.")]
-        what = f"`{name}`" if inner == [name] else f"`{name}.*` ({len(inner)} parameters)"
+        number = "1 parameter" if len(inner) == 1 else f"{len(inner)} parameters"
+        what = f"`{name}`" if inner == [name] else f"`{name}.*` ({number})"
         lines.append(f"| {what} | {shortened(reruns(name))} |")
     return _RERUNS_HEADER + "\n".join(lines) + "\n" + _FILES
 
