@@ -214,7 +214,8 @@ PATHS = ("corpus.root", "corpus.labels", "corpus.groups", "splits.file", "unknow
 def test_a_path_that_only_a_shell_completes_is_refused_with_what_to_write(name, home, monkeypatch):
     monkeypatch.setenv("HOME", "/home/ann")
     section, key = name.split(".")
-    with pytest.raises(ParamsError, match=rf"{section}\.{key}: .*; write /home/ann/Music$"):
+    refused = rf"{section}\.{key}: {re.escape(home)} is not .*; write /home/ann/Music$"
+    with pytest.raises(ParamsError, match=refused):
         parse({section: {key: f"{home}/Music"}})
     for taken in ("~ann/Music", "./~/Music", "Music/~", "$HOMES/Music"):
         assert parse({section: {key: taken}}).at(name) == taken
