@@ -540,6 +540,13 @@ def test_what_ignoring_artists_would_claim_stands_beside_the_headline(tmp_path: 
         assert label in html
 
 
+def test_files_set_aside_and_ignored_are_counted(run: Run) -> None:
+    results = read_results(run.params, run.inputs)
+    results.tracks_stamp.facts["ignored"] = ["jazz/cover.jpg"]
+    told = dict(corpus_facts.corpus_facts(results))["Set aside"]
+    assert told.endswith("; 1 file ignored: no audio, or not in a table of labels")
+
+
 def test_where_ignoring_artists_changes_nothing_the_answer_says_so(tmp_path: Path) -> None:
     made = finished(tmp_path, n_grouped=60)
     results = read_results(made.params, made.inputs)

@@ -18,6 +18,7 @@ def corpus_facts(results: Results) -> list[tuple[str, str]]:
     """Return what there is to know about the corpus as pairs of name and value."""
     tracks = results.tracks
     usable = tracks[tracks["status"] == "ok"]
+    n_ignored = len(results.tracks_stamp.facts.get("ignored", []))
     lengths = usable["seconds"].astype(float)
     sizes = usable["genre"].value_counts()
     even = sizes.min() == sizes.max()
@@ -43,8 +44,7 @@ def corpus_facts(results: Results) -> list[tuple[str, str]]:
         (
             "Set aside",
             text.count(int((tracks["status"] != "ok").sum()), "file")
-            + f"; {text.integer(len(results.tracks_stamp.facts.get('ignored', [])))} files that "
-            "are no audio, or that no table of labels lists, were ignored",
+            + f"; {text.count(n_ignored, 'file')} ignored: no audio, or not in a table of labels",
         ),
     ]
 
