@@ -253,6 +253,43 @@ def test_sections_of_models_and_features_are_those_of_the_registry():
     assert list(params.section("models")) == list(MODELS)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("corpus: {root: a}\nsplits: {seed: 1}\ncorpus: {root: b}\n", "'corpus'.*line 1.*line 3"),
+        ("splits:\n  seed: 0\n  strategy: kfold\n  seed: 1\n", "'seed'.*line 2.*line 4"),
+        ("models:\n  cnn: {seeds: 2, epochs: 3, seeds: 3}\n", "'seeds'.*line 2.*line 2"),
+        ("corpus: {root: a}\n'corpus': {root: a}\n", "'corpus'.*line 1.*line 2"),
+    ],
+)
+def test_a_file_that_says_something_twice_is_refused_and_both_lines_named(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=rf"params\.yaml: {message}"):
+        load(path)
+
+
+@pytest.mark.workflow
+def test_snakemake_refuses_a_file_that_says_something_twice(tmp_path):
+    project = Project.create(tmp_path)
+    path = project.folder / "params.yaml"
+    path.write_text(path.read_text() + "\nsplits: {seed: 1}\n")
+    done = project.run("snakemake", "--cores", "1", "--dry-run", check=False)
+    assert done.returncode != 0
+    assert "params.yaml: 'splits' stands twice, in line" in done.stdout + done.stderr
+
+
+def test_equal_names_in_different_sections_and_overridden_anchors_are_fine(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "models:\n  cnn: &net {seed: 3, epochs: 5}\n  lstm: {<<: *net, epochs: 6}\n"
+        "splits: {seed: 4}\n"
+    )
+    params = load(path)
+    assert (params.at("models.lstm.seed"), params.at("models.lstm.epochs")) == (3, 6)
+    assert (params.at("models.cnn.epochs"), params.splits.seed) == (5, 4)
+
+
 @pytest.mark.parametrize("text", [None, "audio: ["])
 def test_a_file_that_is_missing_or_no_yaml_is_named(tmp_path, text):
     path = tmp_path / "params.yaml"

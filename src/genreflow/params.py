@@ -585,6 +585,65 @@ def _quoted(value: Any) -> str:
         return "a number without end"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML, but a key may stand once only: PyYAML would take the last and drop the others."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, or refuse what names a key twice (``<<`` may be overridden)."""
+        seen: dict[str, yaml.Node] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            first = seen.setdefault(key.value, key)
+            if first is not key:
+                raise ParamsError(
+                    f"{_shorten.repr(key.value)} stands twice, in line "
+                    f"{first.start_mark.line + 1} and in line {key.start_mark.line + 1}; "
+                    "write both as one"
+                )
+        return super().construct_mapping(node, deep=deep)
+
+
+def read(path: Path) -> Any:
+    """Read what ``params.yaml`` says, whether it is right or not.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    Any
+        Its values, by section; without any, an empty dictionary.
+
+    Raises
+    ------
+    ParamsError
+        The file is missing or no YAML, or says something twice.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise ParamsError(
+            f"{path}: can't be read ({error.strerror}); `make params` writes it"
+        ) from None
+    if len(content) > _LARGEST:
+        raise ParamsError(
+            f"{path}: is larger than {_LARGEST} bytes, which no parameters are; `make params` "
+            "writes a new one where there is none"
+        )
+    try:
+        values = yaml.load(content.decode("utf-8-sig"), Loader=_Loader)
+    except ParamsError as error:
+        raise ParamsError(f"{path}: {error}") from None
+    # Besides its own errors, PyYAML raises ValueError over numbers and dates that can't be.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ParamsError(f"{path}: is no YAML: {str(error)[: 10 * _LONGEST]}") from None
+    return {} if values is None else values
+
+
 def load(path: Path) -> Params:
     """Read and validate ``params.yaml``.
 
@@ -601,28 +660,11 @@ def load(path: Path) -> Params:
     Raises
     ------
     ParamsError
-        The file is missing or no YAML; or see :func:`parse`.
+        See :func:`read` and :func:`parse`.
 
     Examples
     --------
     >>> load(Path("params.yaml")).audio.sample_rate
     22050
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise ParamsError(
-            f"{path}: can't be read ({error.strerror}); `make params` writes it"
-        ) from None
-    if len(content) > _LARGEST:
-        raise ParamsError(
-            f"{path}: is larger than {_LARGEST} bytes, which no parameters are; `make params` "
-            "writes a new one where there is none"
-        )
-    try:
-        values = yaml.safe_load(content.decode("utf-8-sig"))
-    # Besides its own errors, PyYAML raises ValueError over numbers and dates that can't be.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ParamsError(f"{path}: is no YAML: {str(error)[: 10 * _LONGEST]}") from None
-    return parse({} if values is None else values, source=str(path))
+    return parse(read(path), source=str(path))

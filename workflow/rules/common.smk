@@ -59,6 +59,11 @@ if hasattr(persistence, "PersistenceBase"):
 # Snakemake starts scripts with this path unquoted, and a user's folder may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
+# Of what a file says twice, Snakemake would take the last and drop the rest.
+if workflow.is_main_process:
+    for file in workflow.configfiles:
+        parameters.read(Path(file))
+
 PARAMS = parameters.parse(config)
 ROOT = Path(PARAMS.corpus.root)
 LAYOUT = stages.layout_of(PARAMS)
