@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -92,6 +93,13 @@ def test_the_version_stands_in_one_place_and_all_that_quote_it_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert str(citation["version"]) == genreflow.__version__
     assert str(Version(genreflow.__version__)) == genreflow.__version__
+
+
+def test_a_citation_says_where_the_code_is():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    home = citation["repository-code"]
+    assert all(url.startswith(home) for url in project["urls"].values()), project["urls"]
 
 
 def test_no_tag_is_ahead_of_the_version():
