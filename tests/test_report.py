@@ -434,6 +434,32 @@ def test_changed_parameters_are_listed_with_their_default(run: Run) -> None:
     assert all(fold["train"] + fold["valid"] + fold["test"] == 60 for fold in found.folds)
 
 
+@pytest.mark.parametrize(
+    ("status", "missing"),
+    [
+        ("", None),
+        (" M params.yaml", None),
+        (" M data/groups.csv\n M params.yaml\n?? my notes.csv", "data/groups.csv, my notes.csv"),
+    ],
+)
+def test_the_page_says_all_that_it_takes_to_reproduce_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str, missing: str | None
+) -> None:
+    monkeypatch.setattr(
+        provenance, "_git", lambda *asked: status if asked[0] == "status" else "0123abcd"
+    )
+    build_report(run.params, run.inputs, tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    recipe = page.partition("Reproduce it")[2].partition("<code>")[2].partition("</code>")[0]
+    steps = [line.partition("   ")[0] for line in recipe.splitlines()]
+    assert steps == [
+        "git checkout 0123abcd",
+        "# put the parameters below into params.yaml",
+        *([f"# bring back what was not committed: {missing}"] if missing else []),
+        "make run",
+    ]
+
+
 def test_groups_of_more_than_five_copies_are_named_with_the_parameter(run: Run) -> None:
     results = read_results(run.params, run.inputs)
     assert "more than 5 tracks" not in describe_audit(results)["summary"]
