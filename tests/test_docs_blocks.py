@@ -127,6 +127,16 @@ def test_every_name_in_the_table_is_of_a_command_in_the_documentation() -> None:
     assert [n for n in NOT_HERE if not any(f"{line} ".startswith(f"{n} ") for line in lines)] == []
 
 
+def test_a_block_that_needs_the_tests_says_how_to_install_what_they_need() -> None:
+    """A plain `make run` installs no pytest, without which nothing in tests/ can be imported."""
+    needy = [block for block in of("bash", "console") if re.search(r"\btests[./]", block.text)]
+    assert needy
+    for block in needy:
+        page = (ROOT / "docs" / block.page).read_text(encoding="utf-8")
+        before = page[: page.index(block.text)][-200:]
+        assert "make .venv/.installed-dev" in before + block.text, str(block)
+
+
 @pytest.mark.parametrize("block", of("python"), ids=str)
 def test_every_block_in_python_compiles(block: Block) -> None:
     compile(block.text, block.page, "exec")
