@@ -5,7 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from genreflow.store.archive import read_members, write_members
+from genreflow.store import archive as archive_module
+from genreflow.store.archive import member, new_archive, read_members, write_members
 from genreflow.store.files import atomic, read_json, write_csv, write_json
 from genreflow.store.stamp import StaleArtifactError, Stamp
 from genreflow.store.tables import read_stamp, read_table, write_table
@@ -106,6 +107,33 @@ def test_archives_of_equal_members_are_equal_bytes_without_a_date(tmp_path):
     assert read_members(one) == {"a": b"1", "b": b"2"}
     with zipfile.ZipFile(one) as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_bytes_of_an_archive_do_not_depend_on_the_version_of_python(tmp_path):
+    """3.11.4 changed how a small member begins that was announced as one that may grow large."""
+    path = tmp_path / "one.zip"
+    with new_archive(path) as archive, member(archive, "a", size=3) as file:
+        file.write(b"abc")
+    assert path.read_bytes()[:34] == (
+        b"PK\x03\x04" + b"\x14\0" + b"\0\0" + b"\0\0" + b"\0\0" + b"\x21\0"  # 2.0, stored
+        + (0x352441C2).to_bytes(4, "little") + b"\3\0\0\0" * 2  # the sizes, and no other field
+        + b"\1\0" + b"\0\0" + b"aabc"
+    )  # fmt: skip
+
+
+def test_a_member_that_is_announced_as_large_may_be_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
+    monkeypatch.setattr(archive_module, "_LARGE", 900)
+    path = tmp_path / "large.zip"
+    with new_archive(path) as archive, member(archive, "a", size=2000) as file:
+        file.write(bytes(2000))
+    assert read_members(path) == {"a": bytes(2000)}
+    with (
+        pytest.raises(RuntimeError, match=r"large|ZIP64"),
+        new_archive(path) as archive,
+        member(archive, "a", size=800) as file,
+    ):
+        file.write(bytes(2000))
 
 
 def test_new_files_have_ordinary_permissions(tmp_path):

@@ -1,5 +1,6 @@
 import os
 import pickle
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -238,6 +239,12 @@ def test_the_artifact_is_a_plain_npz_that_stores_overlap_once(shards):
     long = make_shard(blues.parent, "long", {"long/a.flac": noise(30.0)})
     assert long.stat().st_size <= 0.3 * 39 * 129 * 128 * 4
     assert n_windows == 5
+
+
+def test_no_small_member_is_announced_as_large(shards):
+    """Python before 3.11.4 wrote other bytes for these."""
+    with zipfile.ZipFile(shards[0][0]) as archive:
+        assert {info.extract_version for info in archive.infolist()} == {20}
 
 
 def test_a_second_write_makes_the_same_bytes(shards):

@@ -132,5 +132,5 @@ class Checkpoint:
 
 
 def _write(archive: zipfile.ZipFile, name: str, values: Array) -> None:
-    with member(archive, f"{name}.npy", large=True) as file:
+    with member(archive, f"{name}.npy", size=values.nbytes) as file:
         np.lib.format.write_array(file, values, allow_pickle=False)

@@ -12,6 +12,8 @@ from genreflow.store.files import atomic
 
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip archive can hold."""
+_LARGE = 2**31 - 2**20
+"""Bytes from which a member is written as a large one; its header takes some."""
 
 
 @contextmanager
@@ -22,15 +24,16 @@ def new_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def member(archive: zipfile.ZipFile, name: str, *, large: bool = False) -> Iterator[IO[bytes]]:
+def member(archive: zipfile.ZipFile, name: str, *, size: int = 0) -> Iterator[IO[bytes]]:
     """Open a new member for writing, without a date.
 
     Parameters
     ----------
-    large
-        Whether it may grow beyond 2 GiB, which must be known beforehand.
+    size
+        Bytes that it will hold; where these are many, it must be known beforehand.
     """
-    with archive.open(zipfile.ZipInfo(name, _NO_DATE), "w", force_zip64=large) as file:
+    # Python before 3.11.4 says "large" otherwise, and the bytes of small ones depended on it.
+    with archive.open(zipfile.ZipInfo(name, _NO_DATE), "w", force_zip64=size > _LARGE) as file:
         yield file
 
 

@@ -125,5 +125,5 @@ def write(shard: AudioShard, params: Embedding, out: Path, stamp: Stamp) -> None
     }
     with new_archive(out) as archive:
         for name, values in members.items():
-            with member(archive, f"{name}.npy", large=True) as file:
+            with member(archive, f"{name}.npy", size=values.nbytes) as file:
                 np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)

@@ -7,6 +7,7 @@ the batch: the memory that a reader takes does not depend on the size of the cor
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,8 +142,9 @@ def write(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     starts = []
     with new_archive(out) as archive:
-        with member(archive, "frames.npy", large=True) as file:
-            shape = (int(offsets[-1]), params.n_mels)
+        shape = (int(offsets[-1]), params.n_mels)
+        size = math.prod(shape) * STORED.itemsize
+        with member(archive, "frames.npy", size=size) as file:
             header = {"descr": STORED.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             for i in range(len(shard)):
@@ -161,5 +163,5 @@ def write(shard: AudioShard, params: Mel, out: Path, stamp: Stamp) -> None:
             "stamp": np.str_(shard.stamped(stamp).to_json()),
         }
         for name, values in small.items():
-            with member(archive, f"{name}.npy", large=True) as file:
+            with member(archive, f"{name}.npy", size=values.nbytes) as file:
                 np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)
