@@ -52,6 +52,20 @@ def test_robustness_is_shown_where_it_is_known_and_fits(tmp_path, width, known, 
     assert "61 s" in text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(4.6, "5 s"), (999.4, "999 s"), (999.6, "0.3 h"), (1548, "0.4 h"), (86_400, "24 h")],
+)
+def test_a_long_training_is_shown_whole_in_80_columns(tmp_path, seconds, shown):
+    rows = ROWS.assign(model="xgb_handcrafted", fit_seconds=seconds)
+    rows.to_csv(tmp_path / "comparison.csv", index=False)
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_leaderboard(tmp_path, console)
+    text = console.export_text()
+    assert f" {shown} │" in text
+    assert "…" not in text
+
+
 def test_without_a_comparison_the_remedy_is_named(tmp_path):
     with pytest.raises(ReportError, match="make run"):
         print_leaderboard(tmp_path, Console())

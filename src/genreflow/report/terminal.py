@@ -22,7 +22,7 @@ _COLUMNS: dict[str, Callable[[Row], str]] = {
     "macro F1": lambda row: f"{row['f1_macro']:.3f}",
     "Δ base": lambda row: f"{row['delta_accuracy']:+.3f}",
     "p": lambda row: _or_dash(row["p_adjusted"], ".3f"),
-    "fit": lambda row: _or_dash(row["fit_seconds"], ".0f", " s"),
+    "fit": lambda row: _time(row["fit_seconds"]),
     "robust": lambda row: _or_dash(row["robust_accuracy"], ".3f"),
     "outside": lambda row: "no" if pd.isna(row["outside_data"]) else "yes",
 }
@@ -79,3 +79,11 @@ def _known(rows: pd.DataFrame, name: str) -> bool:
 
 def _or_dash(value: float, form: str, unit: str = "") -> str:
     return "–" if pd.isna(value) else f"{value:{form}}{unit}"
+
+
+def _time(seconds: float) -> str:
+    """Write at most five characters up to a thousand hours, as many as 80 columns have left."""
+    if seconds >= 999.5:
+        hours = seconds / 3600
+        return _or_dash(hours, ".0f" if hours >= 9.95 else ".1f", " h")
+    return _or_dash(seconds, ".0f", " s")
