@@ -369,6 +369,17 @@ def test_a_baseline_that_wins_is_called_the_baseline(run: Run) -> None:
     assert "It is the baseline itself" in words
 
 
+def test_models_that_are_right_equally_often_share_the_headline(run: Run) -> None:
+    same = {model: {"accuracy": 0.9} for model in ("cnn", "lstm")}
+    results = with_metrics(run, same | {"xgb_mel": {"accuracy": 0.8}})
+    (best, second, *_), *_ = results.kinds
+    words = answer.plain_answer(results)
+    assert {best, second} == {"cnn", "lstm"}
+    assert words.startswith(f"{best} and {second} are the most accurate models: 90.0 % of the test")
+    assert f"As accurate as {best} is {second} (90.0 %): " in words
+    assert "runner-up" not in words
+
+
 def test_an_ensemble_never_wins_the_headline(run: Run) -> None:
     words = answer.headline(with_metrics(run, {"ensemble": {"accuracy": 1.0}}))
     assert not words.startswith("ensemble")

@@ -12,12 +12,18 @@ from genreflow.report.results import Results
 def headline(results: Results) -> str:
     """Say which single model of each kind is best and how often it is right."""
     (best, *others), *rest = results.kinds
-    accuracy = text.percent(results.track(best)["accuracy"])
+    right = results.track(best)["accuracy"]
+    accuracy = text.percent(right)
+    tied = [model for model in others if results.track(model)["accuracy"] == right]
+    most = (
+        f"{text.listing([best, *tied])} are the most accurate models"
+        if tied
+        else f"{best} is the most accurate model"
+    )
     if rest:
         other = rest[0][0]
         lead = (
-            f"{best} is the most accurate model that learnt from this corpus alone: {accuracy} of "
-            "the test tracks right."
+            f"{most} that learnt from this corpus alone: {accuracy} of the test tracks right."
             if others
             else f"{best}, the only model that learnt from this corpus alone, gets {accuracy} of "
             "the test tracks right."
@@ -25,7 +31,7 @@ def headline(results: Results) -> str:
         return f"{lead} With outside data, {other} gets {_accuracy(results, other)}."
     if not others:
         return f"{best} gets {accuracy} of the test tracks right."
-    return f"{best} is the most accurate model: {accuracy} of the test tracks right."
+    return f"{most}: {accuracy} of the test tracks right."
 
 
 def explanation(results: Results) -> list[str]:
@@ -162,8 +168,10 @@ def _runner_up(results: Results, kind: list[str]) -> str:
     table = results.table("agreement")
     pair = table[(table["model"] == best) & (table["other"] == second)].iloc[0]
     whose = f" to {best}" if len(results.kinds) > 1 else ""
+    tied = results.track(best)["accuracy"] == results.track(second)["accuracy"]
+    lead = f"As accurate as {best} is" if tied else f"The runner-up{whose} is"
     return (
-        f"The runner-up{whose} is {second} ({_accuracy(results, second)}): "
+        f"{lead} {second} ({_accuracy(results, second)}): "
         f"{text.count(int(pair['only_model']), results.decision)} only {best} gets right, "
         f"{text.integer(int(pair['only_other']))} only {second}{_by_first_seed(results)}."
     )
