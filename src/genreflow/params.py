@@ -571,8 +571,8 @@ def _there_are(parts: list[str]) -> str:
     if not around and "." in wrong:
         section, _, name = wrong.rpartition(".")
         return f"write {name}: in the section {section}, indented"
-    section = Params().at(".".join(around)) if around else Params()
-    known = list(type(section).model_fields)
+    level: Any = Params().at(".".join(around)) if around else Params()
+    known = list(type(level).model_fields)
     if meant := get_close_matches(wrong, known, n=1):
         return f"did you mean {meant[0]}?"
     return f"there are {', '.join(known)}"
