@@ -13,9 +13,9 @@ import statistics
 import time
 from typing import Annotated
 
-from genreflow.threads import limit_threads
+from genreflow.threads import fix_arithmetic
 
-limit_threads(1)
+fix_arithmetic(1)
 
 import numpy as np
 import typer

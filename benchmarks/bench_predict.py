@@ -25,9 +25,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
-from genreflow.threads import limit_threads
+from genreflow.threads import fix_arithmetic
 
-limit_threads(1)
+fix_arithmetic(1)
 
 import numpy as np
 import pandas as pd

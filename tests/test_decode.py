@@ -478,10 +478,12 @@ def test_a_wrong_extension_and_a_large_tag_do_no_harm(music, tmp_path):
     assert decoded.source.seconds == pytest.approx(12, abs=0.1)
 
 
-def test_random_bytes_are_no_audio(tmp_path):
-    path = tmp_path / "jazz.00054.wav"
-    path.write_bytes(np.random.default_rng(0).bytes(1_321_967))
-    assert "libsndfile can't read it" in reason(path)
+@pytest.mark.parametrize("name", ["jazz.00054.wav", "song.mp3", "song.ogg"])
+def test_bytes_that_are_no_audio_are_not_called_missing(tmp_path, name):
+    path = tmp_path / name
+    for content in (np.random.default_rng(0).bytes(1_321_967), b"a letter, renamed\n" * 100):
+        path.write_bytes(content)
+        assert "libsndfile can't read it (Format not recognised)" in reason(path)
 
 
 @needs_ffmpeg

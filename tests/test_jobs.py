@@ -9,6 +9,9 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+_CPUINFO = Path("/proc/cpuinfo")
+PROCESSOR = _CPUINFO.read_text().split() if _CPUINFO.exists() else []
+
 SCRIPT = """
 import os, sys
 from types import SimpleNamespace
@@ -55,6 +58,27 @@ def test_all_output_goes_to_the_log_and_threads_are_limited(run):
     assert done.stdout + done.stderr == ""
     assert "threads 3 22050" in log
     assert "from a library in C" in log
+
+
+LOADED = """
+    import numpy, scipy.linalg, threadpoolctl
+    from numpy._core._multiarray_umath import __cpu_features__ as known
+    print("BLAS", *sorted({x.get("architecture") for x in threadpoolctl.threadpool_info()}))
+    print("NumPy", known["X86_V3"], known["X86_V4"])
+"""
+
+
+@pytest.mark.skipif("avx2" not in PROCESSOR, reason="no x86 processor with AVX2")
+@pytest.mark.parametrize("chosen", [None, "Sandybridge"])
+def test_blas_and_numpy_compute_as_on_any_processor_with_avx2(run, monkeypatch, chosen):
+    """On a newer one, too, unless somebody says otherwise."""
+    monkeypatch.delenv("NPY_DISABLE_CPU_FEATURES", raising=False)
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    if chosen:
+        monkeypatch.setenv("OPENBLAS_CORETYPE", chosen)
+    log = run(LOADED)[1].splitlines()
+    assert f"BLAS {chosen or 'Haswell'}" in log
+    assert "NumPy True False" in log
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from genreflow.errors import GenreflowError
 from genreflow.machine import hide_gpu
 from genreflow.params import Params, parse
 from genreflow.store.files import write_json
-from genreflow.threads import limit_threads
+from genreflow.threads import fix_arithmetic
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     """
     started = time.perf_counter()
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
-    limit_threads(snakemake.threads)
+    fix_arithmetic(snakemake.threads)
     if not snakemake.resources.get("gpu"):
         hide_gpu()
     log = Path(snakemake.log[0])

@@ -1,12 +1,14 @@
-"""How numerical libraries behave: threads, which decide the order of sums, GPUs, and notices."""
+"""How numerical libraries behave: what decides the order of sums, GPUs, and notices."""
 
 from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -17,11 +19,28 @@ _THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
 )
 
+_KERNELS = {
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+}
+"""What BLAS and NumPy have for processors with AVX2."""
 
-def limit_threads(threads: int) -> None:
-    """Make BLAS and OpenMP libraries that are imported from now on use `threads` threads."""
+_PROCESSOR = Path("/proc/cpuinfo")
+
+
+def fix_arithmetic(threads: int) -> None:
+    """Make libraries that are imported from now on add in the same order everywhere.
+
+    BLAS and OpenMP use `threads` threads. On x86 processors with AVX2, BLAS and NumPy leave the
+    kernels aside that they have for newer ones; where a variable already says which to take, it
+    stands. Other processors, and systems other than Linux, keep their own.
+    """
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
+    with suppress(OSError):
+        if re.search(rb"^flags\s.*\bavx2\b", _PROCESSOR.read_bytes(), re.MULTILINE):
+            for variable, value in _KERNELS.items():
+                os.environ.setdefault(variable, value)
 
 
 def limit_tensorflow(threads: int) -> None:

@@ -23,6 +23,9 @@ from genreflow.params import Audio
 LOUDEST = 10.0
 """Amplitude up to which peaks are brought down to full scale; what lies above is clipped."""
 
+_NOT_A_FILE = 7
+"""libsndfile's SFE_BAD_FILE."""
+
 WHOLE_NUMBERS = 0.01
 """A recording with more than this share of its samples above that holds whole numbers."""
 
@@ -230,7 +233,10 @@ def _hear(path: Path, params: Audio, channel: int | None) -> tuple[Stream, Excer
     try:
         stream = SndfileStream(path)
     except sf.LibsndfileError as error:
-        doubt = f"libsndfile can't read it ({error.error_string.rstrip('.')})"
+        # Of an mp3 without a frame, which was opened above, libsndfile says that it doesn't exist.
+        absent = error.code == _NOT_A_FILE
+        told = "Format not recognised" if absent else error.error_string.rstrip(".")
+        doubt = f"libsndfile can't read it ({told})"
     else:
         _check_rate(stream)
         with stream:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genreflow.commands import options
-from genreflow.threads import limit_threads, without_native_notices
+from genreflow.threads import fix_arithmetic, without_native_notices
 
 if TYPE_CHECKING:
     from genreflow.prediction.answer import Answer
@@ -66,7 +66,7 @@ def predict(
     """
     options.check_form(json, csv)
     # Before NumPy is imported: sums are added as in the pipeline, whatever the machine.
-    limit_threads(1)
+    fix_arithmetic(1)
     from genreflow.commands.streams import complain, prepare_stdout, show, with_progress
     from genreflow.prediction.batch import Source, listening
     from genreflow.prediction.inputs import expand

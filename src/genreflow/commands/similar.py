@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from genreflow.commands import options
-from genreflow.threads import limit_threads, without_native_notices
+from genreflow.threads import fix_arithmetic, without_native_notices
 
 
 def similar(
@@ -23,7 +23,7 @@ def similar(
     Tracks are those of params.yaml in this folder, by the features that the pipeline made of them.
     """
     options.check_form(json, csv)
-    limit_threads(1)
+    fix_arithmetic(1)
     with without_native_notices():
         from genreflow import params
         from genreflow.commands.streams import prepare_stdout, show

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from genreflow.commands import options
-from genreflow.threads import limit_threads, without_native_notices
+from genreflow.threads import fix_arithmetic, without_native_notices
 
 BACKUP = Path("genreflow-tags.csv")
 
@@ -51,7 +51,7 @@ def tag(
         raise typer.BadParameter("--undo writes the files that the backup names; give it alone")
     if not undo and not paths:
         raise typer.BadParameter("names no files; give some, or a backup to --undo")
-    limit_threads(1)
+    fix_arithmetic(1)
     from genreflow.commands.streams import prepare_stdout
 
     prepare_stdout(for_people=True)

@@ -115,10 +115,10 @@ def _begin(lifeline: Connection) -> None:
     import signal
     import threading
 
-    from genreflow.threads import limit_threads, quieten_tensorflow
+    from genreflow.threads import fix_arithmetic, quieten_tensorflow
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limit_threads(1)
+    fix_arithmetic(1)
     quieten_tensorflow()
     threading.Thread(target=_end_with, args=[lifeline], daemon=True).start()
 
