@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.test_report_browser import CHROMEDRIVER, CHROMIUM, FLAGS, js, wait_until
+from tests.report.test_report_browser import CHROMEDRIVER, CHROMIUM, FLAGS, js, wait_until
 
 pytestmark = pytest.mark.skipif(
     find_spec("mkdocs") is None or find_spec("mkdocstrings") is None, reason="needs MkDocs"

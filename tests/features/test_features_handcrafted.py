@@ -36,7 +36,7 @@ CLASSIC = Handcrafted(set="classic", **PLAIN)
 STAMP = lineage.stamp("handcrafted", Params())
 
 _spec = importlib.util.spec_from_file_location(
-    "reference", Path(__file__).parents[1] / "benchmarks" / "reference.py"
+    "reference", Path(__file__).parents[2] / "benchmarks" / "reference.py"
 )
 reference = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(reference)

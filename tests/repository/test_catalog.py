@@ -18,7 +18,7 @@ use rule * from genreflow
 
 def test_the_catalog_is_told_how_to_use_it():
     usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
-    assert usage["report"] is True, "tests/test_workflow.py makes one without a network"
+    assert usage["report"] is True, "tests/workflow/test_workflow.py makes one without a network"
     assert not any(usage["software-stack-deployment"].values()), "no rule has its own environment"
     rules = "".join(path.read_text() for path in ROOT.glob("workflow/rules/*.smk"))
     assert "conda:" not in rules

@@ -20,8 +20,8 @@ from genreflow import progress, tracking
 from genreflow.cli import app
 from genreflow.models import checkpoint
 from tests.conftest import Project
+from tests.models.test_resuming import SMALL, Job
 from tests.synthetic_features import make_corpus
-from tests.test_resuming import SMALL, Job
 
 EPOCHS = SMALL["cnn"]["epochs"]
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]

@@ -32,8 +32,8 @@ from genreflow.serve.offer import Offered, offered
 from genreflow.training import train
 from tests.axe import violations
 from tests.conftest import ROOT
+from tests.report.test_report_browser import contrast, variable
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
-from tests.test_report_browser import contrast, variable
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def audit(folder: Path, answer: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:

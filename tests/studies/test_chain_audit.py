@@ -24,7 +24,7 @@ from genreflow.store.stamp import StaleArtifactError
 from genreflow.studies.chain_audit import audit, chain_audit
 from genreflow.tracks.manifest import collect_tracks
 from genreflow.tracks.splits import make_splits
-from tests.test_traces import RATE, music
+from tests.audio.test_traces import RATE, music
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 CPU_BUILDS = "requirements/cpu-builds.txt"
 GPU_LOCK = "--require-hashes -r requirements/gpu.lock"
 

@@ -9,7 +9,7 @@ from genreflow.cli import app
 from genreflow.corpus.level import check_level, checked_layout
 from genreflow.corpus.scan import CorpusError
 from tests.conftest import Project
-from tests.test_corpus_scan import make
+from tests.corpus.test_corpus_scan import make
 
 
 def refusal(root: Path) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from genreflow.disk import DiskError, check_writable, explain
 from tests.conftest import Project, synthesise
-from tests.test_kills import assert_same, outputs, users_files
+from tests.workflow.test_kills import assert_same, outputs, users_files
 
 HERE = Path("results/audio")
 

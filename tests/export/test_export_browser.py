@@ -19,8 +19,8 @@ from genreflow.export.error import ExportError
 from genreflow.export.runtime import read_runtime
 from genreflow.export.write import export
 from genreflow.training import train
+from tests.report.test_report_browser import CHROMEDRIVER, CHROMIUM, FLAGS, js, wait_until
 from tests.synthetic_features import GENRES, RATE, make_corpus, sound_of
-from tests.test_report_browser import CHROMEDRIVER, CHROMIUM, FLAGS, js, wait_until
 
 RUNTIME = "GENREFLOW_ONNXRUNTIME_WEB"
 """Names the npm package onnxruntime-web: a folder, or what `npm pack` writes."""

@@ -9,7 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = {f"requirements/{extra}.lock": extra for extra in ("dev", "gtzan", "bench", "storage")}
 LOCKS = ["requirements.lock", *EXTRAS]
