@@ -14,7 +14,8 @@ class Handcrafted(Section):
     """Handcrafted features."""
 
     set: Literal["classic", "extended"] = Field(
-        "extended", description="classic: 129 features of a track; extended: 403."
+        "extended",
+        description="classic: 129 features of a track; extended: 403, 401 with `skip_silence`.",
     )
     normalise: bool = Field(True, description="Bring every track to the same level first.")
     skip_silence: bool = Field(

@@ -205,6 +205,6 @@ def _commit(revision: str) -> list[str]:
 def _not_in_cache(revision: str, name: str) -> RevisionError:
     return RevisionError(
         f"{name}: its results are recorded, but neither in DVC's cache nor on its remote; get them "
-        "where they were made (`dvc push` there), or with `dvc fetch --all-commits` here, and run "
+        "where they were made (`dvc push` there, `dvc fetch --all-commits` here), and run "
         f"`genreflow compare {revision}` again"
     )

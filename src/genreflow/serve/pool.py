@@ -111,12 +111,14 @@ class Pool:
 
 
 def _begin(lifeline: Connection) -> None:
-    """Leave Ctrl-C to the server and cores to the other processes, and end with the server."""
+    """Be quiet, leave Ctrl-C to the server and cores to the others, and end with the server."""
     import signal
     import threading
 
-    from genreflow.threads import fix_arithmetic, quieten_tensorflow
+    from genreflow.threads import fix_arithmetic, quieten_tensorflow, without_native_notices
 
+    # Never left again: it lasts as long as the process.
+    without_native_notices().__enter__()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fix_arithmetic(1)
     quieten_tensorflow()
