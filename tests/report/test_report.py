@@ -66,7 +66,8 @@ def finished(results: Path, **options: object) -> Run:
 
 def page_of(run: Run) -> str:
     build_report(run.params, run.inputs, run.report)
-    return (run.report / "index.html").read_text(encoding="utf-8")
+    page = (run.report / "index.html").read_text(encoding="utf-8")
+    return page.replace("\u00a0%", " %")  # no line of the answer ends between them
 
 
 @pytest.fixture(scope="module")
@@ -621,6 +622,26 @@ def test_a_chain_that_tells_the_genre_is_warned_of_with_what_gave_it_away(tmp_pa
     assert "<td>8.25 kHz</td><td>MPEG/&lt;i&gt; (75 %)</td>" in html
     assert "Constant offset" not in html, "it gained nothing"
     assert "audio.augment" in html
+
+
+def test_no_line_of_the_answer_ends_before_a_percent_sign(run: Run) -> None:
+    build_report(run.params, run.inputs, run.report)
+    page = (run.report / "index.html").read_text(encoding="utf-8")
+    said = page[page.index("<h1") : page.index('<section id="leaderboard"')]
+    sentences = re.findall(r"<(?:h1|p)\b[^>]*>(.*?)</(?:h1|p)>", said)
+    assert sum("\u00a0%" in one for one in sentences) > 2
+    assert not [one for one in sentences if " %" in one]
+
+
+def test_a_chain_that_tells_a_little_is_not_called_chance(tmp_path: Path) -> None:
+    made = finished(tmp_path, tracks_per_genre=6, windows=3)
+    found = chain_found(GENRES)
+    found["chain"] |= {"balanced_accuracy": 0.155, "low": 0.107, "high": 0.22, "p_value": 0.01}
+    write_json(found, made.chain)
+    assert chain.warning(read_results(made.params, made.inputs)) == []
+    html = page_of(made)
+    assert "That is more than chance (p = 0.010, groups permuted), but perhaps by so little" in html
+    assert "not clearly more" not in html
 
 
 def test_a_chain_that_chance_explains_is_one_sentence(page: str, run: Run) -> None:

@@ -87,17 +87,22 @@ def _summary(found: dict[str, Any]) -> str:
         "Format, sample rate, channels, bandwidth, bit depth and constant offset alone, without "
         f"the music, tell the genre with a balanced accuracy of {told}"
         f"{f' (interval {interval})' if interval else ''}; chance is "
-        f"{text.percent(found['chance'])}. {_verdict(chain)}"
+        f"{text.percent(found['chance'])}. {_verdict(chain, found['chance'])}"
     )
 
 
-def _verdict(chain: dict[str, Any]) -> str:
+def _verdict(chain: dict[str, Any], chance: float) -> str:
     p = text.p_value(chain["p_value"])
     if chain["told"]:
         return (
             f"That is clearly more than chance (p = {p}, groups permuted). A model can learn how "
             "the files came about instead of what is played; how much it did, accuracy on files "
             "like these can't tell."
+        )
+    if chain.get("low", 0.0) > chance:
+        return (
+            f"That is more than chance (p = {p}, groups permuted), but perhaps by so little that "
+            "models learn nothing of it."
         )
     return f"That is not clearly more than chance (p = {p}, groups permuted)."
 
