@@ -19,7 +19,15 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from genreflow import registry
+from genreflow import registry, threads
+
+# Tests compare what jobs made with what they compute here: with the same kernels, but all threads.
+_threads = {name: os.environ.get(name) for name in threads._THREAD_VARIABLES}
+threads.fix_arithmetic(1)
+for _name, _value in _threads.items():
+    os.environ.pop(_name)
+    if _value is not None:
+        os.environ[_name] = _value
 
 pytest_plugins = ["tests.marks"]
 

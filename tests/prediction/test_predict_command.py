@@ -160,7 +160,7 @@ def test_without_a_model_the_message_says_what_makes_one(tmp_path, monkeypatch):
     code, out, err = run("song.mp3")
     assert (code, out) == (1, "")
     assert err.startswith("error: results/release: ")
-    assert "snakemake" in err
+    assert "`make run` makes it" in err
 
 
 @pytest.mark.parametrize(

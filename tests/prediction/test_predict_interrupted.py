@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from genreflow.cli import app
+from genreflow.prediction import batch
 from genreflow.prediction.answer import Answer, Part
 from genreflow.prediction.batch import BatchError, Source, listening
 from genreflow.prediction.inputs import Input
@@ -113,6 +116,39 @@ def test_ctrl_c_ends_it_at_once_and_loses_nothing(model, songs, tmp_path, jobs):
     assert first.startswith(bytes(songs))
     assert all(line.startswith(bytes(songs)) for line in out.splitlines())
     wait_until(lambda: is_gone(process.pid))
+
+
+@pytest.mark.parametrize("moment", [0, 0.003, 0.01])
+def test_ctrl_c_waits_until_the_pool_has_its_locks_back(moment):
+    """Wherever it comes in the block, it is raised at the end of it, once."""
+
+    def press():
+        time.sleep(moment)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    held = []
+
+    def work():
+        with batch._undisturbed() as pressed:
+            batch._first_done({Future()}, pressed)
+            held.append("given back")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert held == ["given back"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_ignores_ctrl_c_goes_on_ignoring_it():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with batch._undisturbed() as pressed:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert pressed == []
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

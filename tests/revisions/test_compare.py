@@ -153,6 +153,14 @@ def test_a_run_beside_itself_has_not_changed(there: Path) -> None:
     assert "Parameters that differ: 0." in said
 
 
+def test_a_revision_that_never_made_the_demo_has_no_record_of_it(here: Path) -> None:
+    git("rm", "-q", "workflow/dvc.lock")
+    git("commit", "-q", "-m", "Own music")
+    code, said = compare("HEAD")
+    assert code == 0, said
+    assert "Every track is decided as at HEAD" in said
+
+
 def test_steps_that_one_pipeline_lacks_are_named(here: Path) -> None:
     digests = json.loads(Path("workflow/code.json").read_text())
     del digests["train_svm_mel"]

@@ -306,7 +306,9 @@ def test_the_command_names_a_model_or_an_address_that_cannot_be(models, tmp_path
     from genreflow.models.base import ModelFileError
 
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelFileError, match="no such model"):
+    with pytest.raises(
+        ModelFileError, match=r"results/release: not in this folder; .make run. makes it"
+    ):
         offered([])
     folder = models[0].folder
     (model,) = offered([folder])

@@ -97,6 +97,11 @@ def outputs_under_way(project: Project) -> set[str]:
     return {base64.urlsafe_b64decode(note.name).decode() for note in notes}
 
 
+def notes(project: Project) -> set[tuple[Path, int]]:
+    """Return Snakemake's notes of what is under way, those of killed jobs among them."""
+    return set(files_below(project.folder / ".snakemake/incomplete"))
+
+
 def until(
     condition: Callable[[], object], process: subprocess.Popen[bytes], seconds: float
 ) -> None:
@@ -111,7 +116,7 @@ def killed_at_some_moment(project: Project, command: list[str], dice: random.Ran
 
     Some runs are killed as they start, some between jobs or within, some while a file is written.
     """
-    done = jobs_done(project)
+    done, left = jobs_done(project), notes(project)
     jobs = dice.randrange(4)
     with project.started(*command) as run:
         if jobs:
@@ -122,7 +127,7 @@ def killed_at_some_moment(project: Project, command: list[str], dice: random.Ran
             case 0:
                 until(lambda: False, run, dice.uniform(0, 1))
             case 1:
-                until(lambda: outputs_under_way(project), run, 30)
+                until(lambda: notes(project) - left, run, 30)
                 until(lambda: False, run, dice.uniform(0, 0.5))
             case 2:
                 until(lambda: is_writing(project), run, 5)

@@ -34,6 +34,9 @@ _ALL_TRACKS = "all tracks"
 _WAITING = 2
 """Files per process that are handed out beforehand, so that none waits for the next."""
 
+_A_MOMENT = 0.1
+"""How long Ctrl-C may go unnoticed [s]."""
+
 
 class BatchError(GenreflowError):
     """A process that heard files has ended without an answer."""
@@ -140,6 +143,8 @@ class Workers:
         """
         with _without_interrupts():
             about = self._pool.submit(_about, self._source)
+        with _undisturbed() as pressed:
+            _first_done({about}, pressed)
         self.release, warnings = _result(about)
         for warning in warnings:
             logging.getLogger(__name__).warning("%s", warning)
@@ -156,10 +161,12 @@ class Workers:
         running: set[Future[Answer]] = set()
         while True:
             for item in islice(left, _WAITING * self._jobs - len(running)):
-                running.add(self._submit(item))
-            if not running:
+                with _undisturbed():
+                    running.add(self._submit(item))
+            with _undisturbed() as pressed:
+                done, running = _first_done(running, pressed)
+            if not done:
                 return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield _result(future)
 
@@ -206,6 +213,37 @@ def _result(future: Future[T]) -> T:
             "a process that heard files was ended by the system, most likely for want of memory; "
             "take fewer --jobs (with --resume, what is done isn't done again)"
         ) from None
+
+
+@contextmanager
+def _undisturbed() -> Iterator[list[int]]:
+    """Let Ctrl-C wait for the end of the block, and yield what fills when it is pressed.
+
+    In the midst of its work the pool would be left with locks that nobody gives back, and never
+    end.
+    """
+    pressed: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def _first_done(
+    running: set[Future[T]], pressed: list[int]
+) -> tuple[set[Future[T]], set[Future[T]]]:
+    """Wait until one of them is done, or Ctrl-C is pressed; return those done, and the others."""
+    done: set[Future[T]] = set()
+    while running and not done and not pressed:
+        done, running = wait(running, timeout=_A_MOMENT, return_when=FIRST_COMPLETED)
+    return done, running
 
 
 @contextmanager
