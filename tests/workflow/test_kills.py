@@ -97,6 +97,12 @@ def outputs_under_way(project: Project) -> set[str]:
     return {base64.urlsafe_b64decode(note.name).decode() for note in notes}
 
 
+def steps_under_way(project: Project) -> set[str]:
+    """Return the steps of these jobs, by the files that say what jobs cost."""
+    outputs = [Path(path).parts for path in outputs_under_way(project)]
+    return {parts[2].removesuffix(".json") for parts in outputs if parts[1] == "benchmarks"}
+
+
 def notes(project: Project) -> set[tuple[Path, int]]:
     """Return Snakemake's notes of what is under way, those of killed jobs among them."""
     return set(files_below(project.folder / ".snakemake/incomplete"))
@@ -128,7 +134,7 @@ def killed_at_some_moment(project: Project, command: list[str], dice: random.Ran
                 until(lambda: False, run, dice.uniform(0, 1))
             case 1:
                 until(lambda: notes(project) - left, run, 30)
-                until(lambda: False, run, dice.uniform(0, 0.5))
+                until(lambda: False, run, dice.uniform(0, 0.1))
             case 2:
                 until(lambda: is_writing(project), run, 5)
         if run.poll() is not None:
@@ -165,7 +171,7 @@ def test_a_run_killed_at_twenty_moments_ends_with_the_bytes_of_an_undisturbed_on
     while True:
         if kills < KILLS and killed_at_some_moment(project, command, dice):
             kills += 1
-            interrupted |= {Path(path).parts[1] for path in outputs_under_way(project)}
+            interrupted |= steps_under_way(project)
             continue
         with project.started(*command) as run:
             run.wait()
@@ -181,7 +187,7 @@ def test_a_run_killed_at_twenty_moments_ends_with_the_bytes_of_an_undisturbed_on
     assert plan(project).jobs == {}
     if command[0] == "dvc":
         assert outdated_stages(project) == set()
-    assert len(interrupted) >= 3, "kills at several steps"
+    assert len(interrupted) >= 2, "kills at several steps"
 
 
 def begun(project: Project, run: subprocess.Popen[bytes], jobs: int = 1) -> None:
