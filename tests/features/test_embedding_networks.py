@@ -17,6 +17,7 @@ from genreflow.features.embedding import musicnn
 from genreflow.features.embedding.convert import convert
 from genreflow.features.embedding.weights import ENCODERS, LAYERS, load
 from genreflow.registry.embedding import BUILT_IN
+from genreflow.threads import limit_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +172,7 @@ def unpacked(folder, name, tensors):
     """Write a package like the one on PyPI, with these tensors as a checkpoint."""
     import tensorflow as tf
 
+    limit_tensorflow(1)  # before it begins, or no model could do so afterwards in this process
     encoder, package = ENCODERS[name], folder / "musicnn"
     (package / encoder.folder).mkdir(parents=True)
     (folder / "musicnn-0.1.0.dist-info").mkdir()
@@ -292,6 +294,8 @@ def run_original(package, name, patches):
     """Run the graph that its authors saved beside the checkpoint, by our names of its layers."""
     import tensorflow as tf
     from tensorflow.core.protobuf import meta_graph_pb2
+
+    limit_tensorflow(1)
 
     encoder = ENCODERS[name]
     names = ORIGINAL[encoder.architecture]

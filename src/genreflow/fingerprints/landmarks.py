@@ -45,22 +45,22 @@ def peaks(
         return np.empty(0, np.int32), np.empty(0, np.int32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP_LENGTH]
     windowed = frames * np.hanning(N_FFT).astype(np.float32)
-    level = 20 * np.log10(np.abs(rfft(windowed, axis=1))[:, : N_FFT // 2] + 1e-3)
-    found = level == running_max(running_max(level, PEAK_FRAMES).T, PEAK_BINS).T
-    found &= level > level.max() - PEAK_FLOOR_DB
+    magnitude = np.abs(rfft(windowed, axis=1))[:, : N_FFT // 2] + 1e-3
+    found = magnitude == running_max(running_max(magnitude, PEAK_FRAMES).T, PEAK_BINS).T
+    found &= magnitude > magnitude.max() * 10 ** (-PEAK_FLOOR_DB / 20)
     found[:, 0] = False
     time, frequency = np.nonzero(found)
     return time.astype(np.int32), frequency.astype(np.int32)
 
 
-def running_max(level: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
-    """Return the largest value among `size` (odd) rows around each row, the shape of `level`.
+def running_max(values: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
+    """Return the largest value among `size` (odd) rows around each row, the shape of `values`.
 
     Equals :func:`scipy.ndimage.maximum_filter1d`, which takes several times as long: here long
     windows are made of two shorter ones.
     """
     half = size // 2
-    reach, covered = np.pad(level, ((half, half), (0, 0)), mode="edge"), 1
+    reach, covered = np.pad(values, ((half, half), (0, 0)), mode="edge"), 1
     while covered < size:
         step = min(covered, size - covered)
         reach = np.maximum(reach[:-step], reach[step:])
