@@ -21,6 +21,10 @@ def main() -> int:
     parser.add_argument(
         "--models", nargs="+", metavar="MODEL", help="in place of evaluation.models"
     )
+    parser.add_argument("--nodes", type=int, default=1, help="nodes, all of them this machine")
+    parser.add_argument(
+        "--books", action="store_true", help="with a database of jobs (slurmdbd, mariadb-server)"
+    )
     asked = parser.parse_args()
     cpus = os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as name:
@@ -36,7 +40,11 @@ def main() -> int:
         (folder / "node").mkdir()
         try:
             with cluster(
-                folder / "node", cpus=cpus, memory_mb=int(SHARE * memory_bytes() / 1e6)
+                folder / "node",
+                cpus=cpus,
+                memory_mb=int(SHARE * memory_bytes() / 1e6),
+                nodes=asked.nodes,
+                books=asked.books,
             ) as slurm:
                 started = time.monotonic()
                 done = run_through(slurm, elsewhere)

@@ -1,4 +1,4 @@
-"""Run a project through a Slurm of one node, and compare what DVC tracks with a local run's."""
+"""Run a project through a Slurm, and compare what DVC tracks with a local run's."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from dvc.repo import Repo
 from genreflow.store.files import file_sha256
 from tests.conftest import Project
 from tests.slurm.cluster import Cluster
-
-WITHOUT_ACCOUNTING = ("--slurm-status-command", "squeue")
-"""Where nobody keeps books of jobs, Snakemake would look for them there for ever."""
 
 
 def run_through(
@@ -28,7 +25,7 @@ def run_through(
     """
     path = os.pathsep.join([cluster.environment["PATH"], project.environment["PATH"]])
     return subprocess.run(
-        ["snakemake", "--workflow-profile", "slurm", *WITHOUT_ACCOUNTING, *arguments],
+        ["snakemake", "--workflow-profile", "slurm", *arguments],
         cwd=project.folder,
         env=project.environment | cluster.environment | {"PATH": path},
         stdout=subprocess.PIPE,

@@ -84,11 +84,12 @@ def outcome(tmp_path_factory) -> Outcome:
     there = local.copy(local.folder.parent / "run there")
     state = there.folder / "results" / MODELS["cnn"].state("0") / "state.npz"
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    books = not missing(books=True)
     try:
         # Side by side: through Slurm, most of the time is waiting for Snakemake to ask again.
         with (
             ThreadPoolExecutor(2) as beside,
-            cluster(folder, cpus=2, memory_mb=20_000) as node,
+            cluster(folder, cpus=2, memory_mb=20_000, nodes=2, books=books) as node,
         ):
             here = beside.submit(local.snakemake)
             killer = beside.submit(kill_once, node, "train_cnn", state, over := threading.Event())
@@ -133,6 +134,12 @@ def test_a_training_that_slurm_killed_goes_on_where_it_was(outcome):
     assert [job["state"] == "COMPLETED" for job in tries] == [False, True]
     assert [job["memory"] for job in tries] == ["2000M", "4000M"]
     assert "going on after epoch" in outcome.log
+
+
+def test_the_profile_asks_for_states_in_words_that_the_plugin_knows():
+    """Of a cancelled job, `sacct` says who cancelled it, which the plugin takes for running."""
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text("utf-8"))
+    assert profile["slurm-status-command"] == "squeue"
 
 
 def test_only_on_slurm_is_a_failed_job_tried_again():
@@ -241,6 +248,10 @@ MEMORY = "slurmstepd: error: StepId=5.0 exceeded memory limit (340168704 > 31457
 OOM = (
     "slurmstepd: error: Detected 1 oom_kill event in StepId=5.0. Some of the step tasks were killed"
 )
+OOM_BEFORE_23 = (
+    "slurmstepd-here: error: Detected 1 oom-kill event(s) in StepId=4.batch. Some of your "
+    "processes may have been killed by the cgroup out-of-memory handler."
+)
 BY_HAND = "slurmstepd: error: *** JOB 10 ON here CANCELLED AT 2026-11-27T04:10:43 ***"
 ITSELF = "srun: error: here: task 0: Exited with exit code 1"
 
@@ -269,6 +280,7 @@ def explained(tmp_path, number: str, *tries: tuple[str, str], then: str = "") ->
         ("FAILED", MEMORY, "at its memory limit, 6000 MB."),
         ("CANCELLED", MEMORY, "at its memory limit, 6000 MB."),
         ("FAILED", OOM, "at its memory limit, 6000 MB."),
+        ("FAILED", OOM_BEFORE_23, "at its memory limit, 6000 MB."),
         ("FAILED", f"{BY_HAND[:-4]} DUE TO TIME LIMIT ***", "at its time limit, 180 minutes."),
         ("CANCELLED", BY_HAND, "cancelled, by scancel or whoever runs the cluster. Start the run"),
         ("NODE_FAIL", "", "lost with its node."),
