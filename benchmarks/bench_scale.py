@@ -57,6 +57,13 @@ def alone(task: Callable[..., int], *arguments: object) -> Took:
 
 
 def _measured(task: Callable[..., int], arguments: tuple[object, ...]) -> Took:
+    # Loading libraries takes the same however many tracks there are: as long as a thousand do.
+    import many_prints  # noqa: F401
+
+    import genreflow.corpus.digest
+    import genreflow.fingerprints.read
+    import genreflow.tracks.duplicates  # noqa: F401
+
     begun = time.process_time()
     found = task(*arguments)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
