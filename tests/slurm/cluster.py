@@ -222,7 +222,7 @@ def _books(ours: Cluster, host: str, user: str, port: int, database: int) -> Ite
     begun = subprocess.run(
         [
             *(_program("mariadb-install-db"), "--no-defaults", f"--datadir={data}"),
-            *(f"--user={user}", "--auth-root-authentication-method=normal", "--skip-test-db"),
+            *(f"--user={user}", "--skip-test-db"),
         ],
         capture_output=True,
         text=True,
