@@ -79,7 +79,7 @@ def correlations(features: Features) -> pd.DataFrame:
     np.fill_diagonal(distance, 0)
     tree = hierarchy.linkage(squareform(distance, checks=False), "average")
     order = hierarchy.leaves_list(tree)
-    return pd.DataFrame(matrix[np.ix_(order, order)], columns=[features.names[i] for i in order])
+    return pd.DataFrame(matrix[np.ix_(order, order)], columns=[features.names[i] for i in order])  # type: ignore[arg-type, unused-ignore]
 
 
 def strongest(correlations: pd.DataFrame) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def describe(windows: Floats) -> Floats:
     quantiles = np.sort(levels, axis=1)[:, at]
     change = np.abs(np.diff(levels, axis=1)).sum(axis=1) / max(time - 1, 1)
     between = np.abs(np.diff(levels, axis=2, append=levels[:, :, -1:])).mean(axis=1)
-    parts = [quantiles, change, _paired(between), _fluctuation(_paired(levels))]
+    parts = [quantiles, change, _paired(between), _fluctuation(_paired(levels))]  # type: ignore[arg-type, unused-ignore]
     return np.concatenate([part.reshape(n, -1) for part in parts], axis=1, dtype=np.float32)
 
 

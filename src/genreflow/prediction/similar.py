@@ -146,7 +146,7 @@ class _Prepared:
         self._spread = np.where(spread > 0, spread, 1)
         standard = (values - self._mean) / self._spread
         label, _ = pd.factorize(genre)
-        self._whitening = WithinClassWhitening(_SHRINKAGE).fit(standard, label).matrix_
+        self._whitening = WithinClassWhitening(_SHRINKAGE).fit(standard, label).matrix_  # type: ignore[arg-type, unused-ignore]
         self._directions = _unit(standard @ self._whitening)
 
     def distances(self, values: Floats) -> Doubles:

@@ -123,4 +123,4 @@ class Listener:
     def judge(self, probabilities: Doubles, described: Floats) -> Heard:
         """Say how sure and how familiar: probabilities (n, n_genres), features (n, n_features)."""
         calibrated = apply_temperature(probabilities, self.temperature)
-        return Heard(calibrated.max(axis=1), self.familiarity.of(described))
+        return Heard(calibrated.max(axis=1), self.familiarity.of(described))  # type: ignore[arg-type, unused-ignore]

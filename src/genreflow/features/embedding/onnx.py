@@ -150,7 +150,7 @@ class OnnxEncoder:
         if self._is.values == "first":
             values = np.moveaxis(values, 1, -1)
         values = values[:count].astype(np.float32)
-        means: Floats = values.reshape(count, -1, values.shape[-1]).mean(axis=1)
+        means: Floats = values.reshape(count, -1, values.shape[-1]).mean(axis=1)  # type: ignore[assignment, unused-ignore]
         return means
 
 

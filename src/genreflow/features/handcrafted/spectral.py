@@ -117,11 +117,11 @@ def _flatness(power: Floats, params: Handcrafted) -> Floats:
     # Bands that a codec emptied would decide the geometric mean alone.
     floor = np.float32(1e-10)
     if params.statistics == "robust":
-        floor = floor + power.max(axis=0) * np.float32(10 ** (-params.range_db / 10))
+        floor = floor + power.max(axis=0) * np.float32(10 ** (-params.range_db / 10))  # type: ignore[assignment, unused-ignore]
     floored = np.maximum(power, floor)
     mean = floored.mean(axis=0)
     np.log(floored, out=floored)
-    flatness: Floats = np.exp(floored.mean(axis=0)) / mean
+    flatness: Floats = np.exp(floored.mean(axis=0)) / mean  # type: ignore[assignment, unused-ignore]
     return flatness
 
 

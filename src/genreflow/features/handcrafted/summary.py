@@ -45,7 +45,7 @@ def _plain(series: Floats) -> Floats:
     squared *= squared
     kurtosis = np.where(varies, squared.mean(axis=1) / unit**2 - 3.0, 0.0)
     statistics = [largest, smallest, mean, np.sqrt(variance), kurtosis, skew]
-    return np.stack(statistics, axis=1).astype(np.float32)
+    return np.stack(statistics, axis=1).astype(np.float32)  # type: ignore[arg-type, unused-ignore]
 
 
 def _robust(series: Floats) -> Floats:
