@@ -126,11 +126,12 @@ def test_ctrl_c_waits_until_the_pool_has_its_locks_back(moment):
         time.sleep(moment)
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=press).start()
     held = []
 
     def work():
         with batch._undisturbed() as pressed:
+            # From here on: before, it would end whoever runs the tests.
+            threading.Thread(target=press).start()
             batch._first_done({Future()}, pressed)
             held.append("given back")
 
