@@ -122,7 +122,7 @@ def mel_filters(
 def decibels(power: Floats, *, floor: float = 1e-10) -> Floats:
     """Turn power into dB re 1, in place; nothing lies below `floor`."""
     np.maximum(power, np.float32(floor), out=power)
-    # On processors without AVX-512, NumPy's other logarithms of single numbers are slow.
+    # Without AVX-512, NumPy's logarithms to other bases take four times as long.
     np.log(power, out=power)
     power *= _DB_PER_E_FOLD
     return power
