@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,17 +115,17 @@ class Cluster:
 
     folder: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a user of it has in the environment."""
-        return os.environ | {
+    def environment(self, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return what a user of it, who has these variables, has in the environment."""
+        return {
+            **variables,
             "SLURM_CONF": str(self.folder / "slurm.conf"),
-            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{variables['PATH']}",
         }
 
     def ask(self, *command: str) -> str:
         """Return what one of Slurm's commands says."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True)
         return done.stdout
 
     def jobs(self, *states: str) -> list[dict[str, str]]:
@@ -276,7 +276,7 @@ def _daemon(ours: Cluster, command: list[str], called: str = "") -> Iterator[Non
     program = _program(name) or name
     with (ours.folder / f"{called or name}.said").open("wb") as said:
         process = subprocess.Popen(
-            [program, *arguments], env=ours.environment, stdout=said, stderr=said
+            [program, *arguments], env=ours.environment(), stdout=said, stderr=said
         )
     try:
         yield

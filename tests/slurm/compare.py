@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -23,11 +22,10 @@ def run_through(
     arguments
         More of Snakemake's.
     """
-    path = os.pathsep.join([cluster.environment["PATH"], project.environment["PATH"]])
     return subprocess.run(
         ["snakemake", "--workflow-profile", "slurm", *arguments],
         cwd=project.folder,
-        env=project.environment | cluster.environment | {"PATH": path},
+        env=cluster.environment(project.environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -20,7 +20,7 @@ import yaml
 from genreflow import slurm
 from genreflow.registry import MODELS
 from genreflow.steps import STEPS
-from tests.conftest import ROOT, Project, synthesise
+from tests.conftest import BIN, ROOT, Project, synthesise
 from tests.slurm.cluster import Cluster, cluster, missing
 from tests.slurm.compare import differences, run_through, tracked
 
@@ -134,6 +134,18 @@ def test_a_training_that_slurm_killed_goes_on_where_it_was(outcome):
     assert [job["state"] == "COMPLETED" for job in tries] == [False, True]
     assert [job["memory"] for job in tries] == ["2000M", "4000M"]
     assert "going on after epoch" in outcome.log
+
+
+def test_a_run_through_slurm_takes_this_snakemake_not_one_that_the_machine_has(
+    monkeypatch, tmp_path
+):
+    other = tmp_path / "snakemake"
+    other.write_text("#!/no/such/python\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    variables = Cluster(tmp_path).environment(Project(tmp_path).environment)
+    assert shutil.which("snakemake", path=variables["PATH"]) == str(BIN / "snakemake")
+    assert variables["PYTHONPATH"].startswith(str(tmp_path))
 
 
 def test_the_profile_asks_for_states_in_words_that_the_plugin_knows():
