@@ -101,12 +101,15 @@ params: .venv/.installed ## Write params.yaml anew (your values stay), its schem
 lock: .venv/.installed-dev ## Resolve the requirements anew
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh
 
-.venv/bin/uv: requirements/uv.lock
+.venv/bin/uv: requirements/uv.lock .venv/pyvenv.cfg
 	@echo "Setting up .venv (once; about a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and f"genreflow needs Python 3.11, 3.12 or 3.13; $(PYTHON) is {sys.version.split()[0]}. Name another: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# An environment that lost this file would stand for the Python it came from: set up anew, too.
+.venv/pyvenv.cfg:
 
 .venv/.installed: $(LOCK) pyproject.toml .venv/bin/uv
 	@$(INSTALL) --require-hashes -r $(LOCK)

@@ -42,6 +42,7 @@ def checkout(tmp_path: Path) -> Checkout:
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     uv = tmp_path / ".venv/bin/uv"
     uv.parent.mkdir(parents=True)
+    (tmp_path / ".venv/pyvenv.cfg").touch()
     uv.write_text(
         '#!/bin/sh\necho "$@" >>asked\ncase "$FAILS" in ?*) case "$*" in *$FAILS*) exit 2;; esac;; '
         "esac\n"
