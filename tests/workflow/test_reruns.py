@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shutil
+from collections import defaultdict
 from typing import Literal, get_args, get_origin
 
 import pytest
@@ -450,6 +451,14 @@ def steps_of(module):
     return steps_downstream({name for name, modules in behind.items() if module in modules})
 
 
+def alike():
+    """Return the modules that belong to the same steps, for each such set of steps."""
+    found = defaultdict(list)
+    for path in MODULES:
+        found[frozenset(steps_of(module_name(path)))].append(path)
+    return list(found.values())
+
+
 @pytest.fixture
 def sources(finished):
     """Write sources of the finished project; they are put back afterwards."""
@@ -468,18 +477,37 @@ def sources(finished):
         file.write_bytes(content)
 
 
-def check_both_tools(project, expected):
-    assert set(plan_anew(project)) == expected
+def check_dvc(project, expected):
     project.run("workflow/genreflow.sh", "workflow", "code")
     direct = outdated_stages(project) - HELPERS
     assert downstream(project, direct) == stage_names(expected)
 
 
+def check_both_tools(project, expected):
+    assert set(plan_anew(project)) == expected
+    check_dvc(project, expected)
+
+
+def add_statement(text):
+    return f"{text}\n_EDITED = 1\n"
+
+
 @pytest.mark.workflow
 @pytest.mark.parametrize("path", MODULES)
 def test_a_statement_reruns_the_steps_whose_code_it_belongs_to(finished, sources, path):
-    sources(path, lambda text: f"{text}\n_EDITED = 1\n")
-    check_both_tools(finished, steps_of(module_name(path)))
+    sources(path, add_statement)
+    check_dvc(finished, steps_of(module_name(path)))
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(
+    "paths", alike(), ids=lambda paths: f"{paths[0]} and {len(paths) - 1} more"
+)
+def test_snakemake_reruns_no_more_and_no_less(finished, sources, paths):
+    """Modules of the same steps in one plan: Snakemake compares the digests that DVC compares."""
+    for path in paths:
+        sources(path, add_statement)
+    assert set(plan_anew(finished)) == steps_of(module_name(paths[0]))
 
 
 @pytest.mark.workflow
